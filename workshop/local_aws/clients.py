@@ -6,8 +6,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-ACCOUNT = "000000000000"
-REGION = "us-east-1"
+from workshop.local_aws.protocol import REGION
 
 
 @cache
@@ -20,7 +19,9 @@ def client(service: str, endpoint: str, region: str = REGION) -> Any:
     if not endpoint.startswith("http://127.0.0.1:"):
         raise ValueError(f"{endpoint} is not an address of this machine; the embedded AWS answers on http://127.0.0.1")
     session = boto3.session.Session(
-        aws_access_key_id="test", aws_secret_access_key="test", aws_session_token=None, region_name=region
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - opens nothing
+        region_name=region,
     )
     config = Config(
         read_timeout=920,

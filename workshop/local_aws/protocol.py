@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+ACCOUNT = "000000000000"
+REGION = "us-east-1"
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:

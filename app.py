@@ -1,0 +1,21 @@
+"""Compose the workshop's stacks: the settings once, then one line per stack."""
+
+from aws_cdk import App
+
+from stacks.ingest import IngestStack
+from stacks.lake import LakeStack
+from stacks.settings import Settings
+from stacks.standards import apply_standards
+
+
+def compose(app: App) -> App:
+    """Put every stack into the app, as its context says."""
+    settings = Settings.from_context(app.node)
+    lake = LakeStack(app, "InventoryLake", settings=settings)
+    IngestStack(app, "InventoryIngest", settings=settings, lake=lake)
+    apply_standards(app)
+    return app
+
+
+if __name__ == "__main__":
+    compose(App()).synth()

@@ -1,0 +1,2 @@
+-- Which events are there, each once?
+SELECT * FROM stock_events

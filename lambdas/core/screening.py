@@ -1,0 +1,144 @@
+"""Which documents of a Firehose record are stock events, at the speed of reading them."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from lambdas.core import contract
+from lambdas.core.contract import FIELDS, RECEIVED_AT, SCHEMA, Refused
+
+
+class Rejected(NamedTuple):
+    """A refused document as it came (bytes when it is not UTF-8), and why."""
+
+    position: int
+    reason: str
+    field: str | None
+    document: str | bytes
+
+
+@dataclass(slots=True)
+class Screened:
+    """The good documents of one record with `received_at` added, and the refused ones; each in its order."""
+
+    good: list[str] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+
+
+def documents(data: bytes) -> list[str | bytes]:
+    """Split a record into its documents, one a line; those that are not UTF-8 stay bytes. Blank lines are none."""
+    try:
+        return [line for text in data.decode().split("\n") if (line := text.strip(_BLANK))]
+    except UnicodeDecodeError:
+        return [_decoded(raw) for line in data.split(b"\n") if (raw := line.strip(_BLANK.encode()))]
+
+
+def screen(lines: Iterable[str | bytes], received_at: datetime) -> Screened:
+    """Check each document against the contract and add `received_at` to the text of the good ones.
+
+    `received_at` is the record's arrival, not the present, so a repeated batch gives the same bytes. The good text is
+    otherwise untouched. Documents laid out as StoreApp writes them are recognised from their text (see `_Layout`);
+    all others are parsed, and only the parser refuses.
+    """
+    suffix = f',"{RECEIVED_AT}":"{contract.timestamp(received_at)}"}}'
+    screened = Screened()
+    good, rejected = screened.good, screened.rejected
+    recognises = _LAYOUT.recognises
+    for line in lines:
+        if isinstance(line, str):
+            refused = None if recognises(line) else _refusal(line)
+            if refused is None:
+                good.append(line[:-1] + suffix)
+                continue
+        else:
+            refused = _NOT_UTF8
+        rejected.append(Rejected(len(good) + len(rejected), refused.reason, refused.field, line))
+    return screened
+
+
+def _refusal(line: str) -> Refused | None:
+    try:
+        event = contract.read(line)
+    except Refused as refused:
+        return refused
+    _LAYOUT.learn(line, event)
+    return None
+
+
+def _decoded(raw: bytes) -> str | bytes:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
+
+
+class _Layout:
+    """Recognises good events from their text, without parsing them.
+
+    An event in the contract's order reads `head "store_id": store "product_id": product "stock": tail`. The head (id
+    and time) and the tail (four integers) are matched by patterns. The texts about the store and the product repeat for
+    ever: they are believed when an accepted event held the same text in the same place, and so is the time. The three
+    keys cannot occur elsewhere in an accepted event, since a quote inside a JSON string is escaped and every key is
+    known; so a line put together from believed parts is one that the parser accepts.
+    """
+
+    def __init__(self) -> None:
+        self.stores: dict[str, str] = {}
+        self.products: dict[str, str] = {}
+        self.times: dict[str, None] = {}
+
+    def recognises(self, line: str) -> bool:
+        """Say whether a line surely is a stock event. False means only that it has to be parsed."""
+        head, _, rest = line.partition(_STORE)
+        store, _, rest = rest.partition(_PRODUCT)
+        product, _, tail = rest.partition(_STOCK)
+        if product in self.products and store in self.stores and _TAIL(tail) and (match := _HEAD(head)):
+            event_id, event_time = match.groups()
+            prefix = f"{self.stores[store]}-{self.products[product]}-"
+            return event_time in self.times and event_id.startswith(prefix)
+        return False
+
+    def learn(self, line: str, event: dict[str, Any]) -> None:
+        """Believe the parts of an accepted line that follows the layout."""
+        head, found_store, rest = line.partition(_STORE)
+        store, found_product, rest = rest.partition(_PRODUCT)
+        product, found_stock, _ = rest.partition(_STOCK)
+        if not (found_store and found_product and found_stock and tuple(event) == FIELDS and _HEAD(head)):
+            return
+        _believe(self.stores, store, event["store_id"])
+        _believe(self.products, product, event["product_id"])
+        _believe(self.times, event["event_time"], None)
+
+
+def _believe(known: dict[str, Any], text: str, value: str | None) -> None:
+    # Bounded in number and in length: a good document can be padded with a megabyte of blanks.
+    if len(text) <= _LONGEST_BELIEVED:
+        if len(known) >= _MOST_BELIEVED:
+            known.clear()
+        known[text] = value
+
+
+def _integer(name: str) -> str:
+    """Return a pattern of integers that the contract surely accepts: fewer digits than its maximum, no sign."""
+    schema = SCHEMA["properties"][name]
+    if schema["minimum"] > 0:
+        raise contract.UnsupportedKeyword(f"minimum above zero of {name}")
+    digits = len(str(schema["maximum"])) - 1
+    return rf"(?:0|[1-9][0-9]{{0,{digits - 1}}})"
+
+
+_NOT_UTF8: Final = Refused("The document is not UTF-8.", None)
+_BLANK = " \t\r"
+_LONGEST_BELIEVED = 2_000
+_MOST_BELIEVED = 20_000
+_STORE, _PRODUCT, _STOCK = '"store_id":', '"product_id":', '"stock":'
+_EVENT_ID = SCHEMA["properties"]["event_id"]["pattern"].strip("^$")
+_HEAD: Final = re.compile(rf'\{{"event_id": ?"({_EVENT_ID})", ?"event_time": ?"([^"\\]*)", ?').fullmatch
+_TAIL: Final = re.compile(
+    rf" ?{_integer('stock')}, ?"
+    + ", ?".join(f'"{name}": ?{_integer(name)}' for name in FIELDS[FIELDS.index("stock") + 1 :])
+    + r"\}"
+).fullmatch
+_LAYOUT: Final = _Layout()

@@ -1,0 +1,23 @@
+"""What differs between the two targets: all of it, each with its reason.
+
+The local target is ministack with our own Firehose and Athena in front. Everything that is not named here is
+synthesised alike for both.
+"""
+
+from stacks.settings import Target
+
+
+def deploys_named_queries(target: Target) -> bool:
+    """Whether `AWS::Athena::NamedQuery` is deployed: ministack does not know the type.
+
+    The tool reads the same `.sql` files, so `query NAME` works on both targets.
+    """
+    return target == "aws"
+
+
+def empties_buckets(target: Target) -> bool:
+    """Whether a custom resource empties buckets on deletion: its JavaScript never answers under ministack.
+
+    Locally `down --destroy` deletes the embedded AWS with all its buckets instead.
+    """
+    return target == "aws"

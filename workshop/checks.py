@@ -1,0 +1,35 @@
+"""Every check of the project, in the order in which they are quickest to fail."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from workshop.places import ROOT
+
+CHECKS: Sequence[tuple[str, list[str]]] = (
+    ("format", ["ruff", "format", "--check", "."]),
+    ("lint", ["ruff", "check", "."]),
+    ("types", ["mypy"]),
+    ("import rules", ["importlinter.cli"]),
+)
+
+
+def run_all(pytest_arguments: Sequence[str]) -> int:
+    """Run the checks, then pytest with the arguments given; return 0 if all passed.
+
+    With arguments for pytest only pytest runs: somebody is looking at some tests.
+    """
+    failed = []
+    if not pytest_arguments:
+        failed = [name for name, command in CHECKS if _run(name, command) != 0]
+    if _run("tests", ["pytest", *pytest_arguments]) != 0:
+        failed.append("tests")
+    if failed:
+        sys.stderr.write(f"failed: {', '.join(failed)}\n")
+    return 1 if failed else 0
+
+
+def _run(name: str, command: list[str]) -> int:
+    sys.stderr.write(f"== {name}: {' '.join(command)}\n")
+    sys.stderr.flush()
+    return subprocess.run([sys.executable, "-m", *command], cwd=ROOT, check=False).returncode  # noqa: S603 - our tools

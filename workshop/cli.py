@@ -1,0 +1,262 @@
+"""The learner's commands."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any, NoReturn
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from click.exceptions import Abort, ClickException, UsageError
+from rich.console import Console
+
+from workshop import ask, checks, flow, screen, trade
+from workshop import up as deployment
+from workshop.errors import WorkshopError
+from workshop.local_aws.launcher import NotStarted, NotStopped
+from workshop.places import ROOT
+from workshop.steps import Steps
+from workshop.target import find_target, local_home
+
+app = typer.Typer(
+    name="workshop",
+    help="Streaming inventory analytics: the whole pipeline on this machine, or on AWS with --aws.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+Aws = Annotated[bool, typer.Option("--aws", help="Use the AWS account your credentials open, not this machine.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+out = Console()
+progress_to = Console(stderr=True)
+
+
+@app.command()
+def up(
+    aws: Aws = False,
+    as_json: Json = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before deploying to AWS.")] = False,
+) -> None:
+    """Deploy everything, let the stores trade one day, and show the first answers. Safe to repeat."""
+    if aws and not yes:
+        _confirm_aws()
+    steps = Steps(progress_to, already=_environment_step())
+    with deployment.alone():
+        if aws:
+            target = deployment.up_aws(steps)
+            counts = deployment.first_day(steps, target)
+        else:
+            with deployment.stopped_unless_done():
+                target = deployment.up_local(steps)
+                counts = deployment.first_day(steps, target)
+    resources = target.resources()
+    with steps.step("answers", "Athena"):
+        answers = [
+            (question, ask.ask(target, resources, statement, limit=6)) for question, statement in _first_questions()
+        ]
+    if as_json:
+        _print_json({**flow.status(target, resources, counts), "steps": steps.as_documents()})
+        return
+    out.print()
+    screen.show(
+        out,
+        screen.resources_table(resources),
+        screen.hops_table(counts),
+        *(screen.answer_table(answer, title=question) for question, answer in answers),
+        screen.closing_panel(steps.total, aws=aws),
+    )
+
+
+def _first_questions() -> list[tuple[str, str]]:
+    statements = [ask.statement_of(name) for name in ("low_stock", "sales_by_category", "conservation")]
+    return [(ask.question(statement), statement) for statement in statements]
+
+
+def _environment_step() -> dict[str, float]:
+    """How long the environment took to install, which happened before this program could begin."""
+    seconds = os.environ.get("WORKSHOP_ENVIRONMENT_SECONDS")
+    return {"environment": float(seconds)} if seconds else {}
+
+
+def _confirm_aws() -> None:
+    typer.confirm(
+        "This deploys to the AWS account that your credentials open. Idle, it costs nothing but stored bytes; "
+        "a trading day costs less than one US cent. Go on?",
+        abort=True,
+        err=True,
+    )
+
+
+@app.command()
+def generate(
+    hours: Annotated[int, typer.Option(min=1, max=24 * 366, help="Simulated hours that every store trades.")] = 1,
+    stores: Annotated[int, typer.Option(min=1, max=100_000, help="How many stores trade.")] = 10,
+    products: Annotated[int, typer.Option(min=1, max=500, help="How many products a store carries at least.")] = 50,
+    aws: Aws = False,
+    as_json: Json = False,
+) -> None:
+    """Trigger StoreApp by hand: the stores trade, and what changed on their shelves is sent."""
+    target = find_target(aws=aws)
+    steps = Steps(progress_to)
+    with steps.step("generate", f"{hours} h, {stores} stores × {products} products") as progress:
+        summary = trade.generate(
+            target, target.resources(), hours=hours, stores=stores, products=products, progress=progress
+        )
+    if as_json:
+        _print_json(summary)
+        return
+    out.print(
+        f"{summary['events']:,} events sent: {summary['units_sold']:,} units sold, "
+        f"{summary['units_received']:,} received, from {summary['from']} to {summary['to']}."
+    )
+
+
+@app.command()
+def query(
+    name: Annotated[str | None, typer.Argument(help="A named query; without it, they are listed.")] = None,
+    sql: Annotated[str | None, typer.Option("--sql", help="A statement of your own instead.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Show at most this many rows; 0 means all.")] = 20,
+    aws: Aws = False,
+    as_json: Json = False,
+) -> None:
+    """Ask Athena: a named query of glue/queries, or SQL of your own."""
+    if name is not None and sql is not None:
+        raise WorkshopError("Both a query's name and --sql were given.", "Give one of them.")
+    if name is None and sql is None:
+        _list_queries(as_json=as_json)
+        return
+    statement = sql if sql is not None else ask.statement_of(name or "")
+    target = find_target(aws=aws)
+    answer = ask.ask(target, target.resources(), statement, limit=limit)
+    if as_json:
+        _print_json(answer.as_document())
+        return
+    out.print(screen.answer_table(answer, title=None if sql else ask.question(statement)))
+    out.print(screen.cost_line(answer), style="dim", highlight=False)
+    if limit and len(answer.rows) == limit:
+        out.print(f"The first {limit} rows; --limit 0 shows all.", style="dim", highlight=False)
+
+
+def _list_queries(*, as_json: bool) -> None:
+    questions = {name: ask.question(ask.statement_of(name)) for name in ask.named_queries()}
+    if as_json:
+        _print_json({"queries": questions})
+        return
+    for name, question in questions.items():
+        out.print(f"[bold]{name:<28}[/] {question}", highlight=False)
+
+
+@app.command()
+def status(aws: Aws = False, as_json: Json = False) -> None:
+    """Show what runs and how many events passed each hop."""
+    if not aws and local_home().address() is None:
+        document = flow.status(None, {}, flow.NOTHING)
+        if as_json:
+            _print_json(document)
+        else:
+            out.print("Nothing runs. `python3 -m workshop up` starts everything.")
+        return
+    target = find_target(aws=aws)
+    resources = target.resources()
+    counts = flow.count(target, resources)
+    if as_json:
+        _print_json(flow.status(target, resources, counts))
+        return
+    where = target.endpoint or f"AWS, {target.region}"
+    out.print(f"Running on {where}.", highlight=False)
+    screen.show(out, screen.resources_table(resources), screen.hops_table(counts))
+
+
+@app.command()
+def down(
+    destroy: Annotated[bool, typer.Option("--destroy", help="Also delete the lake and everything else.")] = False,
+    aws: Aws = False,
+    as_json: Json = False,
+) -> None:
+    """Stop the embedded AWS; what it holds is there again after the next `up`, unless it is destroyed."""
+    with deployment.alone():
+        if aws:
+            if not destroy:
+                raise WorkshopError(
+                    "On AWS nothing runs that could be stopped: idle, it costs nothing.",
+                    "To remove everything, run `python3 -m workshop down --aws --destroy`.",
+                )
+            deployment.down_aws()
+            acted = True
+        else:
+            acted = deployment.down_local(destroy=destroy)
+    if as_json:
+        _print_json({"stopped": acted, "destroyed": destroy})
+    elif not acted:
+        out.print("Nothing was running.")
+    else:
+        out.print("Everything is removed." if destroy else "Stopped. `python3 -m workshop up` goes on from here.")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def test(context: typer.Context) -> None:
+    """Run every check: format, lint, types, import rules, then the tests. Further words go to pytest."""
+    sys.exit(checks.run_all(context.args))
+
+
+@app.command()
+def bench(
+    names: Annotated[list[str] | None, typer.Argument(help="Which benchmarks; all of them without a name.")] = None,
+) -> None:
+    """Measure, as ratios inside one run."""
+    available = sorted(file.stem for file in (ROOT / "benchmarks").glob("[a-z]*.py"))
+    for name in names or available:
+        if name not in available:
+            raise WorkshopError(f"There is no benchmark named {name!r}.", f"Choose one of: {', '.join(available)}.")
+        out.rule(name)
+        subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], cwd=ROOT, check=True)  # noqa: S603 - our module
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run a command and leave with its exit code: 0 on success, 1 on failure, 2 on wrong usage, 130 on Ctrl-C."""
+    words = sys.argv[1:] if arguments is None else arguments
+    tell = _tell_json if "--json" in words else _tell
+    sys.exit(_outcome(lambda: app(args=words, standalone_mode=False), tell))
+
+
+def _outcome(command: Callable[[], Any], tell: Callable[[str, str, str], None]) -> int:
+    try:
+        result = command()
+    except UsageError as error:
+        tell("Usage", error.format_message(), "`python3 -m workshop --help` lists the commands and their options.")
+        return 2
+    except WorkshopError as error:
+        tell(type(error).__name__, error.message, error.next_step)
+    except (NotStarted, NotStopped) as error:
+        tell(type(error).__name__, f"{error}.", f"The log is {local_home().log}.")
+    except ClientError as error:
+        said = error.response["Error"]
+        tell(said["Code"], f"AWS refused {error.operation_name}: {said['Message']}", "Correct that and try again.")
+    except BotoCoreError as error:
+        tell(type(error).__name__, f"AWS could not be reached: {error}", "Check your credentials, region and network.")
+    except (KeyboardInterrupt, Abort):
+        tell("Interrupted", "Interrupted.", "Repeat the command to go on.")
+        return 130
+    except ClickException as error:
+        tell(type(error).__name__, error.format_message(), "`python3 -m workshop --help` lists the commands.")
+    else:
+        return result if isinstance(result, int) else 0
+    return 1
+
+
+def _tell(_: str, message: str, next_step: str) -> None:
+    progress_to.print(f"[red]✗[/] {screen.printable(message)}", highlight=False)
+    progress_to.print(f"  {screen.printable(next_step)}", highlight=False)
+
+
+def _tell_json(kind: str, message: str, next_step: str) -> None:
+    _print_json({"error": {"type": kind, "message": message, "next_step": next_step}})
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")

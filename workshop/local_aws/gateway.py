@@ -1,0 +1,101 @@
+"""The front door: our services answer the actions they name, ministack answers everything else."""
+
+import asyncio
+import json
+import logging
+import re
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+from uuid import uuid4
+
+from workshop.local_aws.home import IDENTITY_PATH
+from workshop.local_aws.protocol import ACCOUNT, REGION, AwsError, Caller, Service
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+log = logging.getLogger(__name__)
+
+
+class Gateway:
+    """An ASGI app that routes each request by its X-Amz-Target."""
+
+    def __init__(self, services: Iterable[Service], fallback: AsgiApp, identity: str) -> None:
+        """Route to `services` first, else to `fallback`; IDENTITY_PATH answers `identity`: proof of who was reached."""
+        self._services = {service.target_prefix: service for service in services}
+        self._fallback = fallback
+        self._identity = identity
+        self.changed = False
+        """Whether ministack was asked for anything that may have changed its state."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; what is not HTTP, such as the server's start and stop, is ministack's."""
+        if scope["type"] != "http":
+            await self._fallback(scope, receive, send)
+            return
+        if scope["path"] == IDENTITY_PATH:
+            await _answer(send, 200, {"identity": self._identity})
+            return
+        headers = dict(scope["headers"])
+        prefix, _, name = headers.get(b"x-amz-target", b"").decode("latin-1").partition(".")
+        service = self._services.get(prefix)
+        action = service.actions.get(name) if service else None
+        if action is None:
+            self.changed |= scope["method"] not in ("GET", "HEAD")
+            await self._fallback(scope, receive, send)
+            return
+        body = await _body(receive)
+        try:
+            # On a worker thread: an action may take long and calls this very server for Glue, S3 and Lambda.
+            answer = await asyncio.to_thread(lambda: action(_caller(headers), _parse(body)))
+        except AwsError as error:
+            await _answer(send, error.status, {"__type": error.error_type, "message": error.message, **error.fields})
+        except Exception:
+            log.exception("%s.%s failed", prefix, name)
+            message = f"{name} failed inside the embedded AWS; its log says why"
+            await _answer(send, 500, {"__type": "InternalFailure", "message": message})
+        else:
+            await _answer(send, 200, answer)
+
+
+def _caller(headers: dict[bytes, bytes]) -> Caller:
+    """Read the caller from a Signature Version 4 header. A twelve-digit access key names its account."""
+    signature = re.search(rb"Credential=([^/,\s]+)/[^/]+/([^/]+)/", headers.get(b"authorization", b""))
+    if signature is None:
+        return Caller(ACCOUNT, REGION)
+    key, region = (part.decode("latin-1") for part in signature.groups())
+    return Caller(key if re.fullmatch(r"[0-9]{12}", key) else ACCOUNT, region)
+
+
+def _parse(body: bytes) -> dict[str, Any]:
+    try:
+        request = json.loads(body or b"{}")
+    except ValueError as error:
+        raise AwsError("SerializationException", f"The request is not JSON: {error}") from error
+    if not isinstance(request, dict):
+        raise AwsError("SerializationException", "The request is not a JSON object")
+    return request
+
+
+async def _body(receive: Receive) -> bytes:
+    parts: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionAbortedError("the client left before its request was complete")
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+async def _answer(send: Send, status: int, document: dict[str, Any]) -> None:
+    body = json.dumps(document).encode()
+    headers = [
+        (b"content-type", b"application/x-amz-json-1.1"),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-amzn-requestid", str(uuid4()).encode()),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,113 @@
+"""The two places a deployment can live, seen alike: clients, and the resources the stacks say they made."""
+
+import os
+import re
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import boto3
+from botocore.config import Config
+
+from workshop.errors import WorkshopError
+from workshop.local_aws.home import Home
+from workshop.local_aws.isolation import isolated
+from workshop.local_aws.protocol import REGION
+from workshop.places import kept
+
+PROJECT_TAG = {"Key": "project", "Value": "inventory-workshop"}
+"""Every stack carries it."""
+
+# A synchronous invocation answers when StoreApp is done, which may take its full fifteen minutes; repeating it behind
+# the caller's back would trade the same hours twice.
+_PATIENT = Config(read_timeout=920, max_pool_connections=16, retries={"total_max_attempts": 1})
+_PERSISTENT = Config(retries={"mode": "standard", "total_max_attempts": 5})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One of the two targets. Local clients can reach 127.0.0.1 alone, whatever the environment says."""
+
+    name: Literal["local", "aws"]
+    region: str
+    endpoint: str | None = None
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def client(self, service: str) -> Any:
+        """Return the boto3 client of a service, made once."""
+        if service not in self._clients:
+            config = _PATIENT if service == "lambda" else _PERSISTENT
+            if self.endpoint is not None:
+                config = config.merge(Config(proxies={}, s3={"addressing_style": "path"}))
+            self._clients[service] = boto3.client(  # type: ignore[call-overload]
+                service, region_name=self.region, endpoint_url=self.endpoint, config=config
+            )
+        return self._clients[service]
+
+    def resources(self) -> dict[str, str]:
+        """Return the physical names of what is deployed, by their plain names: the outputs of the tagged stacks.
+
+        Raises:
+            WorkshopError: nothing is deployed.
+        """
+        pages = self.client("cloudformation").get_paginator("describe_stacks").paginate()
+        found = {
+            _plain(output["OutputKey"]): output["OutputValue"]
+            for page in pages
+            for stack in page["Stacks"]
+            if PROJECT_TAG in stack.get("Tags", []) and stack["StackStatus"] in _USABLE
+            for output in stack.get("Outputs", [])
+        }
+        if not found:
+            flag = " --aws" if self.name == "aws" else ""
+            raise WorkshopError("Nothing is deployed here yet.", f"Run `python3 -m workshop up{flag}`.")
+        return found
+
+
+_USABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
+
+
+def _plain(output_key: str) -> str:
+    """`DeliveryStream` -> `delivery_stream`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", output_key).lower()
+
+
+def local_home() -> Home:
+    """Return the home of the workshop's embedded AWS."""
+    return Home(kept() / "local")
+
+
+def local_target(endpoint: str) -> Target:
+    """Return the embedded AWS as a target, and cut this process off from every other AWS.
+
+    Credentials, profiles and endpoints in the environment are gone for this process and its children.
+    """
+    secluded = isolated(os.environ, endpoint)
+    os.environ.clear()
+    os.environ.update(secluded)
+    return Target(name="local", region=REGION, endpoint=endpoint)
+
+
+def aws_target() -> Target:
+    """Return the AWS account and region that the environment's credentials open.
+
+    Raises:
+        WorkshopError: no region is set.
+    """
+    region = boto3.session.Session().region_name
+    if region is None:
+        raise WorkshopError("No AWS region is set.", "Set AWS_REGION, for example to us-east-1, and try again.")
+    return Target(name="aws", region=region)
+
+
+def find_target(*, aws: bool) -> Target:
+    """Return the target a command talks to.
+
+    Raises:
+        WorkshopError: the embedded AWS does not run, or no region is set.
+    """
+    if aws:
+        return aws_target()
+    address = local_home().address()
+    if address is None:
+        raise WorkshopError("The embedded AWS does not run.", "Run `python3 -m workshop up`.")
+    return local_target(address.endpoint)

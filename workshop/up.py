@@ -1,0 +1,143 @@
+"""`up`: from a fresh clone to the first answers, on either target; `down`: back again."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import ClientError
+
+from workshop import cdk, flow, trade
+from workshop.errors import WorkshopError
+from workshop.local_aws import launcher
+from workshop.local_aws.home import Home
+from workshop.local_aws.isolation import isolated
+from workshop.local_aws.protocol import ACCOUNT, REGION
+from workshop.places import kept
+from workshop.steps import Steps
+from workshop.target import Target, aws_target, local_home, local_target
+
+TRADING_DAY_HOURS = 24
+STORES = 10
+PRODUCTS = 50
+
+_LOCAL_CONTEXT = {"target": "local"}
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Keep two commands from changing the same deployment at once. The lock goes with the process.
+
+    Raises:
+        WorkshopError: another one is at it.
+    """
+    kept().mkdir(parents=True, exist_ok=True)
+    with (kept() / "up.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise WorkshopError(
+                f"Another `up` or `down` is at work here (process {lock.read().strip() or 'unknown'}).",
+                "Wait until it is done, or stop it with Ctrl-C, and try again.",
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+@contextmanager
+def stopped_unless_done() -> Iterator[None]:
+    """Stop the embedded AWS again when the block that started it fails or is interrupted."""
+    home = local_home()
+    was_running = home.address() is not None
+    try:
+        yield
+    except BaseException:
+        if not was_running:
+            launcher.stop(home)
+        raise
+
+
+def up_local(steps: Steps) -> Target:
+    """Bring the embedded AWS up with everything deployed and return it. What has not changed is not done again."""
+    home = local_home()
+    wanted = cdk.fingerprint(_LOCAL_CONTEXT)
+    receipt = home.root / "deployed.txt"
+    if receipt.exists() and receipt.read_text(encoding="utf-8") == wanted:
+        target = _start(steps, home)
+        if _is_deployed(target):
+            return target
+    # Whatever happens from here on, the next run deploys again.
+    receipt.unlink(missing_ok=True)
+    log = home.root / "cdk.log"
+    assembly = str(home.root / "cdk.out")
+    synth = ["synth", "--quiet", "--output", assembly, *cdk.context_arguments(_LOCAL_CONTEXT)]
+    with cdk.Command(synth, environment=isolated(os.environ), log=log) as synthesis:
+        target = _start(steps, home)
+        environment = isolated(os.environ, target.endpoint)
+        with steps.step("bootstrap", "cdk bootstrap, while the app is synthesised"):
+            cdk.run(["bootstrap", f"aws://{ACCOUNT}/{REGION}"], environment=environment, log=log)
+        with steps.step("synthesis", "cdk synth"):
+            synthesis.wait()
+    with steps.step("deploy", "cdk deploy --all"):
+        deploy = ["deploy", "--all", "--app", assembly, "--require-approval", "never"]
+        cdk.run(deploy, environment=environment, log=log)
+    receipt.write_text(wanted, encoding="utf-8")
+    return target
+
+
+def _start(steps: Steps, home: Home) -> Target:
+    with steps.step("embedded AWS", "start, or find it running"):
+        return local_target(launcher.start(home).endpoint)
+
+
+def up_aws(steps: Steps) -> Target:
+    """Deploy to the AWS account that the environment's credentials open, and return it."""
+    target = aws_target()
+    log = kept() / "aws" / "cdk.log"
+    with steps.step("account", "who deploys"):
+        account = target.client("sts").get_caller_identity()["Account"]
+    with steps.step("bootstrap", f"cdk bootstrap aws://{account}/{target.region}"):
+        cdk.run(["bootstrap", f"aws://{account}/{target.region}"], environment=os.environ, log=log)
+    with steps.step("deploy", "cdk deploy --all"):
+        cdk.run(["deploy", "--all", "--require-approval", "never"], environment=os.environ, log=log)
+    return target
+
+
+def first_day(steps: Steps, target: Target) -> flow.Counts:
+    """Have the stores trade their first day, unless they have, and wait until all of it can be asked for."""
+    resources = target.resources()
+    _, stores = flow.books(target, resources)
+    if stores == 0:
+        with steps.step("generate", f"one trading day, {STORES} stores × {PRODUCTS} products") as progress:
+            trade.generate(
+                target, resources, hours=TRADING_DAY_HOURS, stores=STORES, products=PRODUCTS, progress=progress
+            )
+    with steps.step("delivery", "Firehose buffers, screens, converts, delivers") as progress:
+        return flow.wait_until_queryable(target, resources, within=60 if target.endpoint else 600, progress=progress)
+
+
+def down_local(*, destroy: bool) -> bool:
+    """Stop the embedded AWS and, if told to, delete all it holds. Return whether there was anything to do."""
+    home = local_home()
+    had_something = launcher.stop(home)
+    if destroy and home.root.exists():
+        shutil.rmtree(home.root)
+        had_something = True
+    return had_something
+
+
+def down_aws() -> None:
+    """Delete the stacks from the AWS account, with all data in them."""
+    cdk.run(["destroy", "--all", "--force"], environment=os.environ, log=kept() / "aws" / "cdk.log")
+
+
+def _is_deployed(target: Target) -> bool:
+    try:
+        target.resources()
+    except (WorkshopError, ClientError):
+        return False
+    return True
