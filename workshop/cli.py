@@ -9,8 +9,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
-from click.exceptions import Abort, ClickException, UsageError
 from rich.console import Console
+from typer.exceptions import Abort, TyperException
 
 from workshop import ask, checks, flow, screen, trade
 from workshop import up as deployment
@@ -32,8 +32,11 @@ app = typer.Typer(
 Aws = Annotated[bool, typer.Option("--aws", help="Use the AWS account your credentials open, not this machine.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
-out = Console()
-progress_to = Console(stderr=True)
+# In a file or a pipe nothing says how wide a line may be; tables need more than the usual 80 columns.
+_WIDTH = None if sys.stdout.isatty() else 140
+
+out = Console(width=_WIDTH)
+progress_to = Console(stderr=True, width=None if sys.stderr.isatty() else _WIDTH)
 
 
 @app.command()
@@ -73,7 +76,7 @@ def up(
 
 
 def _first_questions() -> list[tuple[str, str]]:
-    statements = [ask.statement_of(name) for name in ("low_stock", "sales_by_category", "conservation")]
+    statements = [ask.statement_of(name) for name in ("low_stock", "days_of_cover", "data_quality")]
     return [(ask.question(statement), statement) for statement in statements]
 
 
@@ -227,9 +230,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 def _outcome(command: Callable[[], Any], tell: Callable[[str, str, str], None]) -> int:
     try:
         result = command()
-    except UsageError as error:
+    except TyperException as error:
         tell("Usage", error.format_message(), "`python3 -m workshop --help` lists the commands and their options.")
-        return 2
+        return error.exit_code
     except WorkshopError as error:
         tell(type(error).__name__, error.message, error.next_step)
     except (NotStarted, NotStopped) as error:
@@ -242,8 +245,6 @@ def _outcome(command: Callable[[], Any], tell: Callable[[str, str, str], None]) 
     except (KeyboardInterrupt, Abort):
         tell("Interrupted", "Interrupted.", "Repeat the command to go on.")
         return 130
-    except ClickException as error:
-        tell(type(error).__name__, error.format_message(), "`python3 -m workshop --help` lists the commands.")
     else:
         return result if isinstance(result, int) else 0
     return 1

@@ -197,8 +197,8 @@ def with_mirrors(variables: Mapping[str, str], pip_settings: list[str]) -> dict[
         for section in (":env:", "install", "global"):
             if f"{section}.{setting}" in said:
                 variables.setdefault(uv_name, str(literal_eval(said[f"{section}.{setting}"])))
-    if "UV_DEFAULT_INDEX" in variables:
-        variables.setdefault("PIP_INDEX_URL", variables["UV_DEFAULT_INDEX"])
+    if "UV_DEFAULT_INDEX" in variables and not any(setting.endswith(".index-url") for setting in said):
+        variables["PIP_INDEX_URL"] = variables["UV_DEFAULT_INDEX"]
     if system_certificates := ssl.get_default_verify_paths().cafile:
         variables.setdefault("REQUESTS_CA_BUNDLE", system_certificates)
     return variables
@@ -386,8 +386,10 @@ def signals_raise() -> Iterator[None]:
 def explained(failure: BaseException, doing: str) -> BaseException:
     """Turn what went wrong into the StartError to show; what is one already, or unforeseen, comes back as it is."""
     if isinstance(failure, ToolError):
-        said = [(remedy, line) for remedy in REMEDIES[:-1] for line in failure.lines if re.search(remedy.words, line)]
-        remedy, detail = said[-1] if said else (REMEDIES[-1], str(failure))
+        said = [
+            (remedy, line) for remedy in REMEDIES[:-1] for line in failure.lines[::-1] if re.search(remedy.words, line)
+        ]
+        remedy, detail = said[0] if said else (REMEDIES[-1], str(failure))
     elif isinstance(failure, OSError):
         remedy = next((remedy for remedy in REMEDIES if failure.errno in remedy.errors), REMEDIES[-1])
         detail = str(failure)

@@ -30,7 +30,9 @@ class Steps:
             BarColumn(bar_width=24),
             TimeElapsedColumn(),
         )
-        with Progress(*columns, console=self._console, transient=True) as progress:
+        with Progress(
+            *columns, console=self._console, transient=True, disable=not self._console.is_terminal
+        ) as progress:
             task = progress.add_task(name, total=None)
             yield lambda share: progress.update(task, total=1.0, completed=share)
         self._done(name, time.monotonic() - begun, doing)
@@ -46,4 +48,4 @@ class Steps:
 
     def _done(self, name: str, seconds: float, doing: str = "") -> None:
         self._seconds[name] = seconds
-        self._console.print(f"[green]✓[/] [bold]{name:<13}[/] {doing:<58} [dim]{seconds:6.1f} s[/]", highlight=False)
+        self._console.print(f"[green]✓[/] [bold]{name:<13}[/] {doing:<46} [dim]{seconds:6.1f} s[/]", highlight=False)

@@ -56,6 +56,8 @@ class Target:
             for stack in page["Stacks"]
             if PROJECT_TAG in stack.get("Tags", []) and stack["StackStatus"] in _USABLE
             for output in stack.get("Outputs", [])
+            # Exports are how CDK hands values from stack to stack; they are nobody's plain names.
+            if "ExportName" not in output
         }
         if not found:
             flag = " --aws" if self.name == "aws" else ""

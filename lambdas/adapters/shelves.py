@@ -66,6 +66,7 @@ def _item(ledger: Ledger) -> dict[str, Any]:
         "next_tick": _n(ledger.next_tick),
         "on_hand": {"L": [_n(units) for units in ledger.on_hand]},
         "receipts": _receipts_item(ledger.receipts),
+        "events_sent": _n(ledger.events_sent),
     }
     if plan := ledger.plan:
         item["plan"] = {
@@ -97,6 +98,7 @@ def _ledger(item: dict[str, Any]) -> Ledger:
             products=int(plan["products"]["N"]),
             receipts=_receipts(plan["receipts"]),
         ),
+        events_sent=int(item["events_sent"]["N"]),
     )
 
 

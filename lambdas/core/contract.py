@@ -46,7 +46,7 @@ def read(text: str) -> dict[str, Any]:
     try:
         document = _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise Refused(f"The document is not one JSON value: {error.msg} at character {error.pos}.", None) from None
+        raise Refused(f"The document is not one JSON value (character {error.pos}: {error.msg}).", None) from None
     except RecursionError:
         raise Refused("The document is nested too deeply.", None) from None
     except ValueError:  # int() takes at most 4,300 digits

@@ -50,6 +50,8 @@ class Ledger:
     on_hand: tuple[int, ...] = ()
     receipts: tuple[Receipt, ...] = ()
     plan: Plan | None = None
+    events_sent: int = 0
+    """Events of all ticks before `next_tick`, each counted once however often it was sent."""
 
     def planned(self, run_id: str, seed: int, ticks: int, product_ids: list[str]) -> "Ledger":
         """Return the next version, with a plan for the next `ticks` that takes up the receipts of the given products.
@@ -67,9 +69,16 @@ class Ledger:
         waiting = tuple(receipt for receipt in self.receipts if receipt.product_id not in carried)
         return replace(self, version=self.version + 1, receipts=waiting, plan=plan)
 
-    def committed(self, plan: Plan, on_hand: tuple[int, ...]) -> "Ledger":
-        """Return the next version, in which the plan's ticks are over."""
-        return replace(self, version=self.version + 1, next_tick=plan.ticks.stop, on_hand=on_hand, plan=None)
+    def committed(self, plan: Plan, on_hand: tuple[int, ...], events: int) -> "Ledger":
+        """Return the next version, in which the plan's ticks are over and its events are counted."""
+        return replace(
+            self,
+            version=self.version + 1,
+            next_tick=plan.ticks.stop,
+            on_hand=on_hand,
+            plan=None,
+            events_sent=self.events_sent + events,
+        )
 
 
 class Conflict(Exception):

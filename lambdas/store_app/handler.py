@@ -1,42 +1,36 @@
 """StoreApp: stores trade for some simulated hours, and Firehose gets what happened on their shelves."""
 
 import os
-import random
-import time
-from typing import TYPE_CHECKING, Any
+from random import SystemRandom
+from time import monotonic, sleep
+from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.adapters.delivery_stream import DeliveryStream, firehose
 from lambdas.adapters.shelves import ShelvesTable, dynamodb
 from lambdas.core.settings import setting
 from lambdas.store_app.trading import Request, trade
 
-if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.typing import LambdaContext
-
 logger = Logger(service="store-app")
 metrics = Metrics(namespace="InventoryWorkshop", service="store-app")
 
 
-def handler(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Trade as the payload says: `{"hours": 1, "stores": 10, "products": 50, "first_store": 1}`, all optional."""
     request = Request.parse(event)
-    stream_name, table_name, seed = (
-        setting(os.environ, name, passed_by="IngestStack")
-        for name in ("DELIVERY_STREAM_NAME", "SHELVES_TABLE_NAME", "SEED")
-    )
+    names = ("DELIVERY_STREAM_NAME", "SHELVES_TABLE_NAME", "SEED")
+    stream, table, seed = (setting(os.environ, name, passed_by="IngestStack") for name in names)
     report = trade(
         request,
-        shelves=ShelvesTable(dynamodb(), table_name),
-        stream=DeliveryStream(
-            firehose(), stream_name, clock=time.monotonic, sleep=time.sleep, rng=random.SystemRandom()
-        ),
+        shelves=ShelvesTable(dynamodb(), table),
+        stream=DeliveryStream(firehose(), stream, clock=monotonic, sleep=sleep, rng=SystemRandom()),
         seed=int(seed),
         run_id=context.aws_request_id,
         remaining=lambda: context.get_remaining_time_in_millis() / 1_000,
-        clock=time.monotonic,
+        clock=monotonic,
     )
     for name, count in (("EventsSent", report["events"]), ("UnitsSold", report["units_sold"])):
         metrics.add_metric(name, MetricUnit.Count, count)

@@ -196,7 +196,7 @@ class _Store:
     def commit(self, plan: Plan, run: Run) -> None:
         """Book a plan's run, unless another run that found the plan was quicker."""
         while self._seen().plan == plan:  # a truck that unloads meanwhile changes the version, not the plan
-            self._write(self._seen().committed(plan, run.on_hand))
+            self._write(self._seen().committed(plan, run.on_hand, len(run.lines)))
 
     def _seen(self) -> Ledger:
         if self._ledger is None:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from typing import Any
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
@@ -26,7 +27,8 @@ async def main(port: int, interval_factor: float) -> None:
         await stop.wait()
         await asyncio.to_thread(firehose.close)
 
-    await serve(Gateway([firehose], app, "test"), config, shutdown_trigger=stopped)
+    gateway: Any = Gateway([firehose], app, "test")
+    await serve(gateway, config, shutdown_trigger=stopped)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,8 @@ class MalformedStatement(Exception):  # noqa: N818 - Athena calls it MALFORMED_Q
 
 def failure(code: str, at: exp.Expr | None, text: str) -> QueryFailed:
     """Return the failure of a statement at the place of an expression, counted from line 1, column 1."""
-    place = next((node for node in at.walk() if "line" in node.meta), None) if at is not None else None
+    placed = [node for node in at.walk() if "line" in node.meta] if at is not None else []
+    place = min(placed, key=lambda node: node.meta["start"], default=None)
     if place is None:
         return QueryFailed(code, text)
     # sqlglot keeps the column of a token's last character.

@@ -23,6 +23,9 @@ CREATE MACRO trino_unit(unit) AS CASE unit
     WHEN 'year' THEN INTERVAL 1 YEAR
 END;
 
+-- What is no JSON is null, where DuckDB fails.
+CREATE MACRO trino_json(text) AS CASE WHEN json_valid(text) THEN text END;
+
 CREATE MACRO trino_json_scalar(document, path) AS CASE
     WHEN json_type(document, path) NOT IN ('OBJECT', 'ARRAY') THEN json_extract_string(document, path)
 END;

@@ -228,6 +228,8 @@ class _Scope:
     """Columns of JOIN … USING, which belong to no side."""
     ctes: dict[str, Query] = field(default_factory=dict)
     windows: dict[str, exp.Window] = field(default_factory=dict)
+    outputs: dict[str, tuple[Value, set[Field]]] = field(default_factory=dict)
+    """Inside ORDER BY, what is selected under a name."""
 
     def cte(self, name: str) -> Query | None:
         scope: _Scope | None = self
@@ -362,7 +364,8 @@ class _Translator:
     def _query(self, node: exp.Expr, outer: _Scope) -> Query:
         """Translate a query in a scope of its own."""
         scope = _Scope(outer, outer.database)
-        saved, self._keys = self._keys, None
+        keys, self._keys = self._keys, None
+        reads, self._reads = self._reads, set()
         try:
             text = self._with(node, scope)
             match node:
@@ -379,7 +382,7 @@ class _Translator:
                 case _:
                     raise not_supported(node, f"The query {type(node).__name__.upper()}")
         finally:
-            self._keys = saved
+            self._keys, self._reads = keys, reads
         query.sql = text + query.sql
         self._queries.append(query)
         return query
@@ -530,11 +533,12 @@ class _Translator:
             grouping, keys = self._group(node, scope, items, query)
         aggregated = node.args.get("group") is not None or any(self._aggregates(part) for part in _parts(node, items))
         with self._keyed(keys if aggregated else None):
-            columns = self._projections(items, scope, query)
+            columns, outputs = self._projections(items, scope, query)
             if having := node.args.get("having"):
                 with self._reading() as having_reads:
                     grouping += f" HAVING {self._condition(having.this, scope).sql}"
                 needs |= having_reads
+            scope.outputs = outputs
             order, order_reads = self._order(node, scope, query)
         distinct = node.args.get("distinct")
         if distinct is not None and distinct.args.get("on"):
@@ -583,8 +587,10 @@ class _Translator:
 
     def _projections(
         self, items: list[tuple[exp.Expr | Field, str | None, str]], scope: _Scope, query: Query
-    ) -> str:
+    ) -> tuple[str, dict[str, tuple[Value, set[Field]]]]:
+        """Translate what is selected; returns its text, and each value under its name."""
         texts: list[str] = []
+        outputs: dict[str, tuple[Value, set[Field]]] = {}
         taken: set[str] = set()
         for position, (item, name, alias) in enumerate(items):
             with self._reading() as reads:
@@ -600,8 +606,10 @@ class _Translator:
                 column += "'"
             taken.add(column)
             query.fields.append(Field(name, column, value.type, query, reads, (same,) if same else ()))
+            if name:
+                outputs.setdefault(name.lower(), (value, reads))
             texts.append(f"{value.sql} AS {quoted(column)}")
-        return ", ".join(texts)
+        return ", ".join(texts), outputs
 
     def _copied(self, item: exp.Expr | Field, scope: _Scope) -> Field | None:
         """Return the source's column that an item is, or None when it is computed."""
@@ -609,11 +617,14 @@ class _Translator:
             return item
         if not isinstance(item, exp.Column):
             return None
+        outer, self._bare = self._bare, set()
         with self._keyed(None), self._reading() as reads:
-            outer, self._bare = self._bare, set()
-            self._value(item, scope)
-            bare, self._bare = self._bare, outer
-        return next(iter(bare))[1] if len(bare) == len(reads) == 1 else None
+            value = self._value(item, scope)
+        bare, self._bare = self._bare, outer
+        if len(bare) != 1 or len(reads) != 1:
+            return None
+        alias, column = bare.pop()
+        return column if value.sql == f"{quoted(alias)}.{quoted(column.column)}" else None
 
     def _group(
         self, node: exp.Select, scope: _Scope, items: list[tuple[exp.Expr | Field, str | None, str]], query: Query
@@ -776,12 +787,10 @@ class _Translator:
             cte.references += 1
             fields = cte.fields
             if names:
-                self._rename(copy := Query(references=2, sources=[cte]), [], node)
+                copy = Query(sources=[cte])
                 copy.fields = [Field(f.name, f.column, f.type, copy, {f}, (f,)) for f in fields]
-                inner = ", ".join(quoted(f.column) for f in fields)
-                self._rename(copy, names, node)
-                copy.sql = f"SELECT {inner} FROM {quoted(name)}"
-                return self._derived(copy, scope, alias, [], node)
+                copy.sql = f"SELECT {', '.join(quoted(f.column) for f in fields)} FROM {quoted(name)}"
+                return self._derived(copy, scope, alias, names, node)
             self._add(scope, _Source(alias or name, fields), node)
             return f"{quoted(name)} AS {quoted(alias or name)}"
         if node.catalog and node.catalog.lower() != CATALOG:
@@ -855,7 +864,6 @@ class _Translator:
         self._rename(inner, names, node)
         texts = (f"unnest({value.sql}) AS {quoted(f.column)}" for value, f in zip(columns, inner.fields, strict=True))
         inner.sql = f"SELECT {', '.join(texts)}"
-        query.needs |= reads
         text = self._derived(inner, scope, alias, [], node)
         return f"LATERAL {text}" if lateral else text
 
@@ -926,6 +934,10 @@ class _Translator:
             for variables in reversed(self._lambdas):
                 if parts[0] in variables:
                     return self._fields(Value(quoted(parts[0]), variables[parts[0]]), parts[1:], node)
+        if len(parts) == 1 and parts[0] in scope.outputs:
+            value, reads = scope.outputs[parts[0]]
+            self._reads |= reads
+            return value
         level: _Scope | None = scope
         while level is not None:
             if found := self._look_up(parts, level, node):
@@ -945,14 +957,17 @@ class _Translator:
                 if source.named and source.alias == prefix[-1] and (length == 1 or prefix[-2] == source.database):
                     if any(column.name and column.name.lower() == rest[0] for column in source.fields):
                         return self._named(rest[0], _Scope(None, "", [source]), at), rest[1:]
-                    if length > 1 or not self._is_column(parts[0], scope):
+                    if length > 1 or not self._starts(parts, scope):
                         raise column_not_found(at, ".".join(parts))
-        if self._is_column(parts[0], scope):
+        if self._starts(parts, scope):
             return self._named(parts[0], scope, at), parts[1:]
         return None
 
-    def _is_column(self, name: str, scope: _Scope) -> bool:
-        return name in scope.merged or any(f.name and f.name.lower() == name for s in scope.sources for f in s.fields)
+    def _starts(self, parts: Sequence[str], scope: _Scope) -> bool:
+        """Return whether a name begins with a column: one that is a row, when the name goes on."""
+        kinds = [f.type for s in scope.sources for f in s.fields if f.name and f.name.lower() == parts[0]]
+        kinds += [scope.merged[parts[0]][0].type] if parts[0] in scope.merged else []
+        return any(len(parts) == 1 or kind.name == "row" for kind in kinds)
 
     def _named(self, name: str, scope: _Scope, at: exp.Expr) -> Value:
         if name in scope.merged:
@@ -1040,8 +1055,8 @@ class _Translator:
             raise failure("TYPE_MISMATCH", node, "All ARRAY elements must be the same type")
         return Value(f"[{', '.join(value.sql for value in values)}]", Type("array", (kind,)))
 
-    def _row(self, node: exp.Struct, scope: _Scope) -> Value:
-        values = self._values_of(node.expressions, scope)
+    def _row(self, arguments: Sequence[exp.Expr], scope: _Scope) -> Value:
+        values = self._values_of(arguments, scope)
         kind = Type("row", tuple(value.type for value in values), ("",) * len(values))
         return Value(f"row({', '.join(value.sql for value in values)})", kind)
 
@@ -1182,7 +1197,8 @@ class _Translator:
         if sign != "/":
             return Value(f"CAST({a} {sign} {b} AS {duckdb(result)})", result)
         # DuckDB divides decimals as doubles: rounding to the scale gives Trino's digits up to the fifteenth.
-        quotient = f"round(CAST({a} AS DOUBLE) / CAST(trino_divisor({b}) AS DOUBLE), {scale})"
+        divisor = b if self._trying else f"trino_divisor({b})"
+        quotient = f"round(CAST({a} AS DOUBLE) / CAST({divisor} AS DOUBLE), {scale})"
         return Value(f"CAST({quotient} AS {duckdb(result)})", result)
 
     def _moment(self, sign: str, left: Value, right: Value, at: exp.Expr) -> Value:
@@ -1414,6 +1430,8 @@ class _Translator:
             finally:
                 self._trying = outer
             return Value(f"TRY({value.sql})", value.type)
+        if name == "row":
+            return self._row(arguments, scope)
         if name == "now":
             return self._current(exp.CurrentTimestamp(), scope)
         if name == "at_timezone" and len(arguments) == 2:
@@ -1446,13 +1464,17 @@ class _Translator:
         suffix: str,
         nulls: str,
     ) -> Value:
-        prefix = order = ""
+        order = ""
         parts = list(arguments)
         if parts and isinstance(parts[-1], exp.Order):
             order = f" ORDER BY {', '.join(self._ordered(item, scope, None) for item in parts[-1].expressions)}"
             parts[-1] = parts[-1].this
-        if parts and isinstance(parts[0], exp.Distinct):
-            prefix, parts = "DISTINCT ", [*parts[0].expressions, *parts[1:]]
+        distinct = bool(parts) and isinstance(parts[0], exp.Distinct)
+        if distinct:
+            parts = [*parts[0].expressions, *parts[1:]]
+            if not overloads[0].aggregates:
+                text = f"DISTINCT is not supported for non-aggregation functions: {overloads[0].name}"
+                raise failure("FUNCTION_NOT_AGGREGATE", node, text)
         if parts and isinstance(parts[0], exp.Star):
             parts = []
         taken = [function for function in overloads if function.accepts(len(parts))]
@@ -1465,13 +1487,11 @@ class _Translator:
             found = self._fit(function, parts, values, scope)
             if found is not None:
                 texts, binding = found
+                if distinct:
+                    texts[0] = f"DISTINCT {texts[0]}"
                 result = ZONED if self._zoned(function, values) else binding.type_of(function.result)
                 kind = TIMESTAMP if result == ZONED else result
                 text = fill(function.template, texts, kind, {"order": order, "nulls": nulls})
-                if prefix:
-                    text = text.replace("(", f"({prefix}", 1) if "DISTINCT" not in text else text
-                if "CAST(" in function.template and prefix:
-                    text = text.replace(f"CAST({prefix}", "CAST(", 1).replace("sum(", f"sum({prefix}", 1)
                 return Value(text.replace("@", suffix), result)
         kinds = ", ".join(_shown(values[i]) if i in values else "function" for i in range(len(parts)))
         expected = "; ".join(f"{f.name}({', '.join(f.parameters)})" for f in overloads)
@@ -1658,7 +1678,6 @@ _METHODS: dict[type[exp.Expr], Callable[[_Translator, Any, _Scope], Value]] = {
     exp.CurrentTimestamp: _Translator._current,
     exp.Localtimestamp: _Translator._current,
     exp.Array: _Translator._array,
-    exp.Struct: _Translator._row,
     exp.Paren: _Translator._paren,
     exp.And: _Translator._logical,
     exp.Or: _Translator._logical,

@@ -32,7 +32,7 @@ INVALID_SCHEMA = "DataFormatConversion.InvalidSchema"
 
 
 class UnsupportedColumnError(Exception):
-    """A Glue column has a type that cannot be converted; the message names both."""
+    """A Glue table has no columns, or one of a type that cannot be converted; the message names it."""
 
 
 class MismatchError(ValueError):
@@ -79,6 +79,8 @@ class Converter:
         keys: Mapping[str, str] | None = None,
     ) -> None:
         """Prepare for the `Columns` of a Glue StorageDescriptor. Raises UnsupportedColumnError."""
+        if not columns:
+            raise UnsupportedColumnError("The table has no columns, so its Parquet could hold no rows")
         self._types: dict[str, GlueType] = {}
         for column in columns:
             try:
@@ -126,7 +128,7 @@ class Converter:
             if self._has_other_spellings(table, chunk):
                 return None
             columns = [_checked(table.column(key), self._types[name].arrow) for name, key in self._keys.items()]
-        except (pa.ArrowInvalid, MismatchError):
+        except (pa.ArrowException, MismatchError):
             return None
         return pa.table(columns, schema=self._schema)
 
@@ -152,7 +154,7 @@ class Converter:
 
     def _bulk_options(self) -> pyarrow.json.ParseOptions | None:
         bulk = [(self._keys[name], each.bulk) for name, each in self._types.items()]
-        if self._dots or not bulk or len({key for key, _ in bulk}) < len(bulk) or any(kind is None for _, kind in bulk):
+        if self._dots or len({key for key, _ in bulk}) < len(bulk) or any(kind is None for _, kind in bulk):
             return None
         return pyarrow.json.ParseOptions(explicit_schema=pa.schema(bulk), unexpected_field_behavior="ignore")
 
@@ -261,7 +263,7 @@ def _skip_space(text: str, index: int) -> int:
 
 
 def _checked(column: pa.ChunkedArray, arrow: pa.DataType) -> pa.ChunkedArray:
-    """Return what Arrow read as the column's own type. Raises MismatchError or ArrowInvalid if that is not exact."""
+    """Return what Arrow read as the column's own type. Raises MismatchError or ArrowException if that is not exact."""
     if pa.types.is_decimal(arrow):
         column.validate(full=True)  # Arrow reads 1000 as a decimal(5,2)
     if pa.types.is_floating(arrow) and not pc.all(pc.is_finite(column), min_count=0).as_py():

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from workshop.local_aws.firehose.configuration import Configuration, LambdaProcessor
 from workshop.local_aws.firehose.records import Failure, Record
 
@@ -163,7 +165,6 @@ def _decoded(data: str) -> bytes | None:
 
 def lambda_invoke(client: Callable[[str], Any]) -> Invoke:
     """Return an Invoke that uses the boto3 Lambda client of the region an ARN names."""
-    from botocore.exceptions import BotoCoreError, ClientError
 
     def invoke(arn: str, payload: bytes) -> bytes:
         try:

@@ -1,0 +1,29 @@
+"""What every test may use, and the one rule all of them keep: no network beyond this machine."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+import pytest_socket
+
+T = TypeVar("T")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Unit tests open no socket at all; the others reach 127.0.0.1 alone."""
+    if "unit" in item.path.relative_to(item.config.rootpath).parts:
+        pytest_socket.disable_socket(allow_unix_socket=True)
+    else:
+        pytest_socket.socket_allow_hosts(["127.0.0.1", "localhost", "::1"], allow_unix_socket=True)
+
+
+def eventually(found: Callable[[], T], *, within: float) -> T:
+    """Ask until the answer is true, and return it; fail when time runs out."""
+    deadline = time.monotonic() + within
+    while not (answer := found()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {within} s: {found}")
+        time.sleep(0.05)
+    return answer

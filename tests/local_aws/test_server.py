@@ -1,0 +1,131 @@
+"""The embedded AWS starts, is found, keeps what it holds, and goes when told to."""
+
+import os
+import signal
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from workshop.local_aws import launcher
+from workshop.local_aws.clients import client
+from workshop.local_aws.home import Home, HomeInUse
+from workshop.local_aws.server import USUAL_PORT
+
+# Any free port, so that no test meets a program that is already there.
+FREE = 0
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    home = Home(tmp_path / "a home")
+    yield home
+    launcher.stop(home)
+
+
+def bucket_names(endpoint: str) -> list[str]:
+    return [bucket["Name"] for bucket in client("s3", endpoint).list_buckets()["Buckets"]]
+
+
+def test_it_answers_where_it_says_and_only_on_this_machine(home: Home) -> None:
+    address = launcher.start(home, port=FREE)
+    assert home.address() == address
+    listening = {
+        connection.laddr.ip
+        for connection in psutil.Process(address.pid).net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening == {"127.0.0.1"}
+
+
+def test_starting_it_twice_finds_the_one_that_runs(home: Home) -> None:
+    assert launcher.start(home, port=FREE) == launcher.start(home, port=FREE)
+
+
+def test_what_it_holds_is_there_again_after_a_stop(home: Home) -> None:
+    s3 = client("s3", launcher.start(home, port=FREE).endpoint)
+    s3.create_bucket(Bucket="kept")
+    s3.put_object(Bucket="kept", Key="a/b", Body=b"bytes")
+    assert launcher.stop(home)
+    assert home.address() is None
+    s3 = client("s3", launcher.start(home, port=FREE).endpoint)
+    assert s3.get_object(Bucket="kept", Key="a/b")["Body"].read() == b"bytes"
+
+
+def test_a_killed_one_leaves_nothing_that_hinders_the_next(home: Home) -> None:
+    address = launcher.start(home, port=FREE)
+    os.kill(address.pid, signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(address.pid)] if psutil.pid_exists(address.pid) else [], timeout=10)
+    assert home.address() is None
+    again = launcher.start(home, port=FREE)
+    assert again.identity != address.identity
+    assert bucket_names(again.endpoint) == []
+
+
+def test_a_home_serves_one_at_a_time(home: Home) -> None:
+    with home.served(), pytest.raises(HomeInUse), Home(home.root).served():
+        pass
+
+
+def test_looking_whether_it_runs_does_not_keep_it_from_starting(home: Home) -> None:
+    with home.served():
+        assert home.is_served()
+    assert not home.is_served()
+    with home.served():
+        assert home.is_served()
+
+
+def test_another_program_on_the_usual_port_is_left_alone(home: Home) -> None:
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            other.bind(("127.0.0.1", USUAL_PORT))
+        except OSError:
+            pass  # Somebody is there already, which is the case to be shown.
+        else:
+            other.listen()
+        address = launcher.start(home)
+        assert not address.endpoint.endswith(f":{USUAL_PORT}")
+        assert bucket_names(address.endpoint) == []
+
+
+def test_a_server_that_cannot_start_says_why(home: Home) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(launcher.NotStarted, match="Address already in use"):
+            launcher.start(home, port=other.getsockname()[1])
+    assert home.address() is None
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    home = Home(tmp_path_factory.mktemp("gateway"))
+    yield launcher.start(home, port=FREE).endpoint
+    launcher.stop(home)
+
+
+def post(endpoint: str, target: str, body: bytes) -> tuple[int, str]:
+    request = urllib.request.Request(endpoint, data=body, headers={"X-Amz-Target": target})  # noqa: S310 - this machine
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310 - this machine
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b'"text"', b"\xff"])
+def test_a_request_that_is_no_json_object_is_refused(endpoint: str, body: bytes) -> None:
+    status, answer = post(endpoint, "Firehose_20150804.PutRecord", body)
+    assert status == 400
+    assert "SerializationException" in answer
+
+
+def test_actions_we_do_not_answer_are_ministacks(endpoint: str) -> None:
+    status, answer = post(endpoint, "Firehose_20150804.ListDeliveryStreams", b"{}")
+    assert status == 200
+    assert "DeliveryStreamNames" in answer
