@@ -4,7 +4,7 @@ Importing faker loads every provider of every language, some hundred millisecond
 """
 
 import math
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import Any, Final
 
@@ -100,6 +100,7 @@ _GOODS: Final = 10
 _BRANDS: Final = 5
 
 
+@lru_cache(maxsize=2_000)
 def store(seed: int, number: int) -> Store:
     """Return store `number`, 1 to 100,000, of a seed's chain.
 

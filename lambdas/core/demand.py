@@ -107,6 +107,7 @@ class Customers:
         ]
 
 
+@cache
 def product_level(seed: int, number: int) -> int:
     """Return a product's popularity: its mean rate in a store of ordinary size while stores are open.
 
@@ -124,6 +125,7 @@ def store_level(seed: int, store_id: str) -> int:
     return round((draw / 255 * 2 - 1) * _LEVELS_PER_OCTAVE * 0.8)
 
 
+@cache
 def shelf_policy(mean: int) -> ShelfPolicy:
     """Return the reorder point and the order-up-to level of a shelf from its mean level.
 

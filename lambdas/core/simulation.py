@@ -38,7 +38,7 @@ class Shop:
 
     def opening_stock(self) -> tuple[int, ...]:
         """Return the units on each shelf when it is new: its order-up-to level."""
-        return tuple(policy.order_up_to for policy in self._policies(self._levels()))
+        return tuple(shelf_policy(level).order_up_to for level in self._levels())
 
     def simulate(self, on_hand: Sequence[int], ticks: range, receipts: Mapping[str, int] | None = None) -> Run:
         """Run the store through consecutive ticks, from the units on hand before the first.
@@ -50,7 +50,7 @@ class Shop:
         """
         stock = list(on_hand)
         levels = self._levels()
-        policies = self._policies(levels)
+        policies = [shelf_policy(level) for level in levels]
         customers = Customers(self.seed, self.store, levels)
         store_text = _members(self.store)
         texts = [
@@ -87,9 +87,6 @@ class Shop:
     def _levels(self) -> list[int]:
         size = store_level(self.seed, self.store.store_id)
         return [size + product_level(self.seed, place) for place in range(len(self.products))]
-
-    def _policies(self, levels: list[int]) -> list[ShelfPolicy]:
-        return [shelf_policy(level) for level in levels]
 
     def _receipts_by_place(self, receipts: Mapping[str, int]) -> dict[int, int]:
         places = {product.product_id: place for place, product in enumerate(self.products)}

@@ -47,7 +47,7 @@ def test_a_ledger_is_read_as_it_was_written(shelves: ShelvesTable, ledger: Ledge
 
 def test_the_largest_ledger_fits_into_an_item(shelves: ShelvesTable) -> None:
     """400 KB: Constraints in Amazon DynamoDB."""
-    receipts = tuple(Receipt("x" * 64, "P0001", 10**6) for _ in range(1_000))
+    receipts = tuple(Receipt("x" * 64, "P0001", 10**6) for _ in range(500))
     ledger = Ledger("S00001", 1, 10**9, (10**6,) * 500, receipts, Plan("r" * 36, 7, range(1, 97), 500, receipts))
     shelves.write(ledger)
     assert shelves.read("S00001") == ledger

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
@@ -27,6 +28,9 @@ class Gateway:
         self._services = {service.target_prefix: service for service in services}
         self._fallback = fallback
         self._identity = identity
+        # An action may take long and calls this very server for Glue, S3 and Lambda. Threads of its own keep it from
+        # waiting for one that ministack needs to answer that call.
+        self._threads = ThreadPoolExecutor(max_workers=32, thread_name_prefix="gateway")
         self.changed = False
         """Whether ministack was asked for anything that may have changed its state."""
 
@@ -48,8 +52,9 @@ class Gateway:
             return
         body = await _body(receive)
         try:
-            # On a worker thread: an action may take long and calls this very server for Glue, S3 and Lambda.
-            answer = await asyncio.to_thread(lambda: action(_caller(headers), _parse(body)))
+            answer = await asyncio.get_running_loop().run_in_executor(
+                self._threads, lambda: action(_caller(headers), _parse(body))
+            )
         except AwsError as error:
             await _answer(send, error.status, {"__type": error.error_type, "message": error.message, **error.fields})
         except Exception:
