@@ -13,7 +13,9 @@ from rich.console import Console
 from typer.exceptions import Abort, TyperException
 
 from workshop import ask, checks, flow, screen, trade
+from workshop import doctor as checkup
 from workshop import up as deployment
+from workshop.environment import HERE
 from workshop.errors import WorkshopError
 from workshop.local_aws.launcher import NotStarted, NotStopped
 from workshop.places import ROOT
@@ -76,7 +78,7 @@ def up(
 
 
 def _first_questions() -> list[tuple[str, str]]:
-    statements = [ask.statement_of(name) for name in ("low_stock", "days_of_cover", "data_quality")]
+    statements = [ask.statement_of(name) for name in ("low_stock", "stock_out_minutes", "data_quality")]
     return [(ask.question(statement), statement) for statement in statements]
 
 
@@ -218,6 +220,12 @@ def bench(
             raise WorkshopError(f"There is no benchmark named {name!r}.", f"Choose one of: {', '.join(available)}.")
         out.rule(name)
         subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], cwd=ROOT, check=True)  # noqa: S603 - our module
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say what is wrong with this machine, without changing anything. It works without the environment too."""
+    sys.exit(checkup.main(HERE, as_json=as_json))
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -7,7 +7,6 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import NoReturn
 
 from workshop.environment import HERE, Environment, StartError, StoppedError, variables_for_another_python
 
@@ -58,9 +57,7 @@ def main(arguments: Sequence[str], environment: Environment = HERE) -> int:
                 "Remove the folder .venv and run the command again.",
             )
         if handed_over or environment.state() == "ready":
-            if running:
-                command_line(environment, arguments)
-            return hand_over(environment, arguments)
+            return command_line(environment, arguments) if running else hand_over(environment, arguments)
         if wants_help or command is None:
             sys.stdout.write(version() if "--version" in arguments and not wants_help else usage())
             return 0
@@ -77,7 +74,7 @@ def main(arguments: Sequence[str], environment: Environment = HERE) -> int:
         return report(stopped, as_json="--json" in arguments)
 
 
-def command_line(environment: Environment, arguments: Sequence[str]) -> NoReturn:
+def command_line(environment: Environment, arguments: Sequence[str]) -> int:
     """Run a command of the environment, whose programs come first in PATH from here on."""
     os.environ["PATH"] = os.pathsep.join(filter(None, [str(environment.programs), os.environ.get("PATH")]))
     try:
@@ -88,6 +85,7 @@ def command_line(environment: Environment, arguments: Sequence[str]) -> NoReturn
             "Remove the folder .venv and run the command again: it is made afresh.",
         ) from missing
     cli(list(arguments))
+    return 0
 
 
 def hand_over(environment: Environment, arguments: Sequence[str], facts: Mapping[str, str] | None = None) -> int:

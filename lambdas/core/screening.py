@@ -77,42 +77,44 @@ def _decoded(raw: bytes) -> str | bytes:
 class _Layout:
     """Recognises good events from their text, without parsing them.
 
-    An event in the contract's order reads `head "store_id": store "product_id": product "stock": tail`. The head (id
-    and time) and the tail (four integers) are matched by patterns. The texts about the store and the product repeat for
-    ever: they are believed when an accepted event held the same text in the same place, and so is the time. The three
-    keys cannot occur elsewhere in an accepted event, since a quote inside a JSON string is escaped and every key is
-    known; so a line put together from believed parts is one that the parser accepts.
+    An event in the contract's order reads `{"event_id":"S1-P1-` tick `"store_id":` store `"product_id":` product
+    `"stock":` tail. The tail, four integers, is matched by a pattern. The texts about the tick (its number and time),
+    the store and the product repeat for ever: each is believed when an accepted event held it in the same place.
+    The keys that part them cannot occur elsewhere in an accepted event, since a quote inside a JSON string is escaped
+    and every key is known; so a line put together from believed parts is one that the parser accepts.
     """
 
     def __init__(self) -> None:
+        self.ticks: dict[str, str] = {}
         self.stores: dict[str, str] = {}
         self.products: dict[str, str] = {}
-        self.times: dict[str, None] = {}
 
     def recognises(self, line: str) -> bool:
         """Say whether a line surely is a stock event. False means only that it has to be parsed."""
         head, _, rest = line.partition(_STORE)
         store, _, rest = rest.partition(_PRODUCT)
         product, _, tail = rest.partition(_STOCK)
-        if product in self.products and store in self.stores and _TAIL(tail) and (match := _HEAD(head)):
-            event_id, event_time = match.groups()
-            prefix = f"{self.stores[store]}-{self.products[product]}-"
-            return event_time in self.times and event_id.startswith(prefix)
-        return False
+        try:
+            ids = self.stores[store] + self.products[product]
+        except KeyError:
+            return False
+        opening, _, tick = head.partition(ids)
+        return self.ticks.get(tick) == opening and _TAIL(tail) is not None
 
     def learn(self, line: str, event: dict[str, Any]) -> None:
         """Believe the parts of an accepted line that follows the layout."""
-        head, found_store, rest = line.partition(_STORE)
-        store, found_product, rest = rest.partition(_PRODUCT)
-        product, found_stock, _ = rest.partition(_STOCK)
-        if not (found_store and found_product and found_stock and tuple(event) == FIELDS and _HEAD(head)):
-            return
-        _believe(self.stores, store, event["store_id"])
-        _believe(self.products, product, event["product_id"])
-        _believe(self.times, event["event_time"], None)
+        head, _, rest = line.partition(_STORE)
+        store, _, rest = rest.partition(_PRODUCT)
+        product, found_all, _ = rest.partition(_STOCK)
+        store_id, product_id = event["store_id"] + "-", event["product_id"] + "-"
+        opening, _, tick = head.partition(store_id + product_id)
+        if found_all and opening in _OPENINGS and tuple(event) == FIELDS:
+            _believe(self.stores, store, store_id)
+            _believe(self.products, product, product_id)
+            _believe(self.ticks, tick, opening)
 
 
-def _believe(known: dict[str, Any], text: str, value: str | None) -> None:
+def _believe(known: dict[str, str], text: str, value: str) -> None:
     # Bounded in number and in length: a good document can be padded with a megabyte of blanks.
     if len(text) <= _LONGEST_BELIEVED:
         if len(known) >= _MOST_BELIEVED:
@@ -133,9 +135,8 @@ _NOT_UTF8: Final = Refused("The document is not UTF-8.", None)
 _BLANK = " \t\r"
 _LONGEST_BELIEVED = 2_000
 _MOST_BELIEVED = 20_000
+_OPENINGS: Final = ('{"event_id":"', '{"event_id": "')
 _STORE, _PRODUCT, _STOCK = '"store_id":', '"product_id":', '"stock":'
-_EVENT_ID = SCHEMA["properties"]["event_id"]["pattern"].strip("^$")
-_HEAD: Final = re.compile(rf'\{{"event_id": ?"({_EVENT_ID})", ?"event_time": ?"([^"\\]*)", ?').fullmatch
 _TAIL: Final = re.compile(
     rf" ?{_integer('stock')}, ?"
     + ", ?".join(f'"{name}": ?{_integer(name)}' for name in FIELDS[FIELDS.index("stock") + 1 :])

@@ -16,10 +16,10 @@ metrics = Metrics(namespace="InventoryWorkshop", service="intake")
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Screen one batch. When the quarantine cannot be written the invocation fails, and Firehose repeats the batch."""
-    quarantine = Quarantine(s3(), setting(os.environ, "LAKE_BUCKET_NAME", passed_by="IngestStack"))
+    bucket = setting(os.environ, "LAKE_BUCKET_NAME", passed_by="IngestStack")
     batch = transform(event["records"])
-    if batch.rows:
-        quarantine.keep([record["recordId"] for record in event["records"]], batch.rows)
+    if batch.rows:  # the client is not made for nothing: a start without it is shorter
+        Quarantine(s3(), bucket).keep([record["recordId"] for record in event["records"]], batch.rows)
     counts = {"EventsAccepted": batch.good, "EventsQuarantined": len(batch.rows), "RecordsTooLarge": batch.too_large}
     for name, count in counts.items():
         metrics.add_metric(name, MetricUnit.Count, count)

@@ -166,12 +166,11 @@ class _Store:
         self._seed = seed
         self._run_id = run_id
         self._unplanned = request.ticks
-        self._own_end = 0
         self._ledger: Ledger | None = None
 
     def is_done(self) -> bool:
-        """Say whether all ticks of this run were planned, and committed by whoever."""
-        return not self._unplanned and self._seen().next_tick >= self._own_end
+        """Say whether all ticks of this run were planned; between two groups no plan of it is unfinished."""
+        return not self._unplanned
 
     def plan(self) -> Plan:
         """Return the store's unfinished plan, whoever made it; else write the next one of this run."""
@@ -181,9 +180,8 @@ class _Store:
             ticks = min(self._unplanned, TICKS_PER_DAY)
             planned = ledger.planned(self._run_id, self._seed, ticks, [product.product_id for product in products])
             self._write(planned)
-            if planned.plan and self._seen().plan == planned.plan:  # also when the answer to the write was lost
+            if self._seen().plan == planned.plan:  # also when the answer to the write was lost
                 self._unplanned -= ticks
-                self._own_end = planned.plan.ticks.stop
         return plan
 
     def run(self, plan: Plan) -> Run:

@@ -25,6 +25,7 @@ LEDGERS = st.builds(
     on_hand=st.lists(st.integers(0, 10**6), max_size=8).map(tuple),
     receipts=RECEIPTS,
     plan=st.none() | PLANS,
+    events_sent=st.integers(0, 10**12),
 )
 
 

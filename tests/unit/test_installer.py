@@ -120,10 +120,12 @@ def test_the_command_and_the_import_path_are_there_afterwards(environment: Envir
     assert path.read_text() == f"{environment.root}\n"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     kills=st.lists(
-        st.tuples(st.integers(min_value=1, max_value=90), st.sampled_from([LOCK, LOCK + "# changed\n"])), max_size=3
+        st.tuples(st.integers(min_value=1, max_value=90), st.sampled_from([LOCK, LOCK + "# changed\n"])),
+        min_size=1,
+        max_size=3,
     )
 )
 def test_whatever_the_moment_of_a_kill_the_next_run_repairs(kills: list[tuple[int, str]]) -> None:
@@ -151,6 +153,24 @@ def test_whatever_the_moment_of_a_kill_the_next_run_repairs(kills: list[tuple[in
             installer.make(environment, fake, lambda _: None)
         assert environment.state() == "ready"
         assert fake.whole()
+
+
+def test_the_stamp_goes_before_anything_else(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed while it empties the folder, an installation would else leave a stamp on what is no longer there."""
+    environment.folder.mkdir()
+    installer.make(environment, Installers(environment), lambda _: None)
+    stamped: list[bool] = []
+    as_listed, remove = Path.iterdir, shutil.rmtree
+
+    def look_and_remove(path: Path) -> None:
+        stamped.append(environment.stamp.exists())
+        remove(path)
+
+    monkeypatch.setattr(Path, "iterdir", lambda folder: sorted(as_listed(folder), key=Path.is_file))
+    monkeypatch.setattr(shutil, "rmtree", look_and_remove)
+    installer.make(environment, Installers(environment), lambda _: None)
+    assert stamped
+    assert not any(stamped)
 
 
 def _install_until(environment: Environment, end: int) -> None:
@@ -213,11 +233,15 @@ def test_a_failing_installer_tells_its_lines() -> None:
 def test_an_interrupted_installer_and_its_children_are_stopped(tmp_path: Path) -> None:
     lock, started = tmp_path / "lock", tmp_path / "started"
     grandchild = (
-        "import pathlib, time; from workshop.installer import lock_file\n"
+        "import pathlib, signal, time; from workshop.installer import lock_file\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         f"file = open({str(lock)!r}, 'wb'); assert lock_file(file.fileno())\n"
         f"pathlib.Path({str(started)!r}).touch(); time.sleep(60)"
     )
-    child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {grandchild!r}])"
+    child = (
+        "import subprocess, sys\n"
+        f"subprocess.run([sys.executable, '-c', {grandchild!r}], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)"
+    )
 
     def interrupt() -> None:
         if started.exists():
@@ -303,7 +327,7 @@ def test_a_missing_lock_is_named_and_the_environment_kept(
         ),
         (["ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE."], HashMismatchError),
         (["error: Failed to fetch", "  cause: Hash mismatch for `six==1.0`", "    sha256:00"], HashMismatchError),
-        (["error: failed to open file `/root/x`: Permission denied (os error 13)"], FolderNotWritableError),
+        (["error: failed to open file `/home/x`: Permission denied (os error 13)"], FolderNotWritableError),
         (["error: Failed to fetch: `https://x/simple`", "  cause: dns error"], IndexUnreachableError),
         (["  cause: invalid peer certificate: UnknownIssuer", "hint: see there"], IndexUnreachableError),
         (

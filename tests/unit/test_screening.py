@@ -176,19 +176,41 @@ def _parts(text: str) -> tuple[str, str, str, str]:
     return head, store, product, tail
 
 
+def test_a_tick_that_was_learned_from_another_place_is_not_believed() -> None:
+    # Both hide the ids at the head of event_id, so that the same characters are first found in event_time.
+    hidden = line(event_id="2026-01-5", store_id="2026", product_id="01").replace('"2026-01-5"', '"20\\u00326-01-5"')
+    assert is_good(hidden)
+    mixed = hidden.replace('"event_time": "2026-01-', '"event_time": "S00001-P0006-')
+    mixed = mixed[: mixed.index('"store_id"')] + line()[line().index('"store_id"') :]
+    assert_verdicts_of_the_parser([line(), hidden, mixed])
+
+
+@pytest.mark.parametrize("key", ["store_id", "product_id", "stock"])
+def test_an_event_that_hides_a_key_that_parts_it_is_not_learned_from(key: str) -> None:
+    hidden = line().replace(f'"{key}"', f'"\\u{ord(key[0]):04x}{key[1:]}"')
+    assert is_good(hidden)
+    tail = line()[line().index('"stock"') :]
+    assert_verdicts_of_the_parser([hidden, hidden + tail, line(), hidden[:-1] + tail])
+
+
 def test_another_stores_or_products_id_is_noticed() -> None:
     other_store, other_product = line().replace("S00001-", "S00002-"), line().replace("-P0006-", "-P0007-")
     assert_verdicts_of_the_parser([line(), other_store, other_product])
 
 
-def test_what_is_believed_is_bounded_in_number_and_in_length() -> None:
+def test_what_is_believed_is_bounded_in_length() -> None:
     padded = line().replace('"city": ', '"city": ' + " " * 500_000)
-    with fresh_layout(), mock.patch.object(screening, "_MOST_BELIEVED", 3):
+    with fresh_layout():
         assert len(screen([padded, padded], RECEIVED).good) == 2
+        assert not screening._LAYOUT.stores
+        assert screening._LAYOUT.products  # which were not padded
+
+
+def test_what_is_believed_is_bounded_in_number() -> None:
+    with fresh_layout(), mock.patch.object(screening, "_MOST_BELIEVED", 3):
         for number in range(20):
             text = line(event_id=f"S{number}-P{number}-1", store_id=f"S{number}", product_id=f"P{number}")
             text = text.replace("07:15:00.000Z", f"07:15:{number:02}.000Z")
             assert len(screen([text], RECEIVED).good) == 1
-        for known in (screening._LAYOUT.stores, screening._LAYOUT.products, screening._LAYOUT.times):
+        for known in (screening._LAYOUT.stores, screening._LAYOUT.products, screening._LAYOUT.ticks):
             assert 0 < len(known) <= 3
-            assert max(map(len, known)) <= screening._LONGEST_BELIEVED

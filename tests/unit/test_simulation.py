@@ -6,6 +6,7 @@ import sys
 from collections import defaultdict
 from datetime import UTC, datetime
 from itertools import accumulate, pairwise
+from statistics import correlation
 from typing import Any
 
 import pytest
@@ -122,12 +123,16 @@ def test_the_same_arguments_give_the_same_bytes_in_every_process() -> None:
     assert answer.stdout.strip() == digest, answer.stderr
 
 
-def test_another_seed_another_store_and_another_tick_draw_differently() -> None:
-    def sold(seed: int, number: int, first: int) -> list[int]:
-        run = shop(seed, number, 30).simulate([9_999] * 30, range(first, first + 16))
-        return [event["units_sold"] for event in events(run)]
+def test_draws_of_another_seed_another_store_and_another_tick_have_nothing_in_common() -> None:
+    def asked(seed: int, number: int, first: int) -> list[int]:
+        customers = demand.Customers(seed, catalogue.store(7, number), [16] * 50)
+        ticks = [dict(customers.asked(tick)) for tick in range(first, first + 10)]
+        return [units.get(place, 0) for units in ticks for place in range(50)]
 
-    assert len({tuple(sold(*key)) for key in [(7, 1, 45), (8, 1, 45), (7, 2, 45), (7, 1, 45 + TICKS_PER_DAY)]}) == 4
+    one = asked(7, 1, 45)
+    assert correlation(one, one) == pytest.approx(1)
+    for other in (asked(8, 1, 45), asked(7, 2, 45), asked(7, 1, 46), asked(7, 1, 45 + TICKS_PER_DAY)):
+        assert abs(correlation(one, other)) < 0.2
 
 
 # --- Bookings --------------------------------------------------------------------------------------------------------

@@ -98,6 +98,15 @@ def test_the_process_that_was_handed_over_to_runs_the_command(
     assert os.environ["PATH"] == f"{environment.programs}{os.pathsep}/usr/bin"
 
 
+def test_a_command_line_that_returns_is_a_success_and_no_reason_to_start_again(
+    environment: Environment, inside: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(HANDED_OVER, str(environment.folder))
+    monkeypatch.setitem(sys.modules, "workshop.cli", SimpleNamespace(main=inside.append))
+    assert start.main(["status"], environment) == 0
+    assert inside == [["status"]]
+
+
 def test_a_process_inside_an_outdated_environment_renews_it_first(
     environment: Environment, inside: list[list[str]]
 ) -> None:

@@ -83,7 +83,7 @@ class Ports:
 
 
 def run(world: World, request: Request, step: Hook = nothing, run_id: str = "run") -> dict[str, Any]:
-    ports = Ports(world, step)
+    ports = Ports(world, both(step, at(2_000, endless)))
     return trade(
         request, shelves=ports, stream=ports, seed=SEED, run_id=run_id, remaining=lambda: 900.0, clock=lambda: 0.0
     )
@@ -110,6 +110,10 @@ def both(first: Hook, second: Hook) -> Hook:
 
 def kill() -> None:
     raise Killed
+
+
+def endless() -> None:
+    raise AssertionError("The run does not come to an end.")
 
 
 def killed_at(number: int | None) -> Hook:
@@ -155,6 +159,7 @@ def assert_conserved(world: World, opening: World) -> None:
             stock[shelf] = opening_stock(opening, *shelf)
         stock[shelf] += event["units_received"] - event["units_sold"]
         assert stock[shelf] == event["stock"]
+    assert sum(ledger.events_sent for ledger in world.ledgers.values()) == len(world.lines())
     for store_id, ledger in world.ledgers.items():
         assert ledger.plan is None
         for place, units in enumerate(ledger.on_hand):

@@ -30,7 +30,12 @@ class Answer(NamedTuple):
 
 def start(athena: Athena, statement: str, **more: Any) -> str:
     """Start a statement in the workshop's database and return its id."""
-    request = {"QueryString": statement, "QueryExecutionContext": {"Database": DATABASE}, "WorkGroup": WORKGROUP, **more}
+    request = {
+        "QueryString": statement,
+        "QueryExecutionContext": {"Database": DATABASE},
+        "WorkGroup": WORKGROUP,
+        **more,
+    }
     return str(athena.start_query_execution(CALLER, request)["QueryExecutionId"])
 
 
@@ -45,7 +50,9 @@ def ended(athena: Athena, query_id: str, within: float = 30) -> dict[str, Any]:
     raise AssertionError(f"{query_id} has not ended within {within} s")
 
 
-def rows_of(athena: Athena, query_id: str, page_size: int = 1000) -> tuple[list[tuple[str, str]], list[list[str | None]]]:
+def rows_of(
+    athena: Athena, query_id: str, page_size: int = 1000
+) -> tuple[list[tuple[str, str]], list[list[str | None]]]:
     """Return the columns and all rows, the header first."""
     rows: list[list[str | None]] = []
     request: dict[str, Any] = {"QueryExecutionId": query_id, "MaxResults": page_size}

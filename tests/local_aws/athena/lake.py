@@ -1,5 +1,7 @@
 """A lake in memory: the few calls of Glue, S3 and Athena that the service makes, and tables to put there."""
 
+# ruff: noqa: ARG002 - the fakes take what boto3 is given
+
 import base64
 import gzip
 import hashlib
@@ -12,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from botocore.exceptions import ClientError
 
 ROOT = Path(__file__).parents[3]
 CONTRACT = json.loads((ROOT / "glue" / "stock_event.schema.json").read_text("utf-8"))
@@ -186,6 +189,8 @@ class _S3:
 
     def get_object(self, Bucket: str, Key: str, IfMatch: str = "") -> dict[str, Any]:  # noqa: N803
         self._lake.fetched.append(Key)
+        if (Bucket, Key) not in self._lake.objects:
+            raise ClientError({"Error": {"Code": "NoSuchKey", "Message": Key}}, "GetObject")
         return {"Body": io.BytesIO(self._lake.objects[Bucket, Key])}
 
     def put_object(self, Bucket: str, Key: str, Body: bytes, **_: Any) -> dict[str, Any]:  # noqa: N803

@@ -85,7 +85,12 @@ def test_conditions_on_the_day_decide_which_objects_are_read(
             1,
         ),
         # These may not be pruned: the answer would change.
-        ("SELECT n FROM (SELECT dt, row_number() OVER (ORDER BY dt DESC) AS n FROM stock_events) WHERE dt = '2026-11-01'", 20, 1),
+        (
+            "SELECT n FROM (SELECT dt, row_number() OVER (ORDER BY dt DESC) AS n FROM stock_events) "
+            "WHERE dt = '2026-11-01'",
+            20,
+            1,
+        ),
         ("SELECT n FROM (SELECT max(dt) AS dt, count(*) AS n FROM stock_events) WHERE dt = '2026-11-20'", 20, 1),
         ("SELECT stock FROM (SELECT * FROM stock_events ORDER BY stock LIMIT 1) WHERE dt = '2026-11-01'", 20, 0),
         (
@@ -125,7 +130,9 @@ def test_days_after_today_are_not_projected(lake: Lake, athena: Athena) -> None:
 def _chunks(body: bytes, *names: str) -> int:
     """Return the compressed bytes of some columns, as pyarrow tells them."""
     metadata = pq.read_metadata(io.BytesIO(body))
-    chunks = [metadata.row_group(g).column(c) for g in range(metadata.num_row_groups) for c in range(metadata.num_columns)]
+    chunks = [
+        metadata.row_group(g).column(c) for g in range(metadata.num_row_groups) for c in range(metadata.num_columns)
+    ]
     return sum(chunk.total_compressed_size for chunk in chunks if chunk.path_in_schema in names)
 
 
@@ -175,7 +182,10 @@ def test_registered_partitions_are_read_where_glue_says_they_are(lake: Lake, ath
         if shop != "c":
             place = {"StorageDescriptor": {"Location": f"s3://{BUCKET}/{prefix}"}, "Values": [str(year), shop]}
             lake.partitions.setdefault("sales", []).append(place)
-    assert ask(athena, "SELECT n, year, shop FROM sales ORDER BY n").rows == [("2025", "2025", "a"), ("2026", "2026", "b")]
+    assert ask(athena, "SELECT n, year, shop FROM sales ORDER BY n").rows == [
+        ("2025", "2025", "a"),
+        ("2026", "2026", "b"),
+    ]
     lake.listed.clear()
     assert ask(athena, "SELECT n FROM sales WHERE year < 2026").rows == [("2025",)]
     assert lake.listed == ["old/x/"]
@@ -251,7 +261,7 @@ def test_columns_that_files_lack_are_null_and_old_and_new_timestamps_are_one_typ
     lake.put("t/c", parquet([{"n": 3}], {"n": "int"}))
     lake.put("t/_hidden", b"not read")
     shown = "2026-11-20 09:00:00.123"
-    answer = ask(athena, "SELECT *, \"$path\" FROM t ORDER BY n")
+    answer = ask(athena, 'SELECT *, "$path" FROM t ORDER BY n')
     assert answer.columns[1] == ("at", "timestamp")
     assert answer.rows == [
         ("1", shown, None, "s3://lake/t/a"),
@@ -263,7 +273,9 @@ def test_columns_that_files_lack_are_null_and_old_and_new_timestamps_are_one_typ
 def test_nested_json(lake: Lake, athena: Athena) -> None:
     columns = {"id": "bigint", "tags": "array<string>", "at": "struct<x:int,y:double>", "counts": "map<string,int>"}
     lake.tables["t"] = table("t", columns, f"s3://{BUCKET}/t/", serde=JSON_SERDE)
-    lake.put("t/a.gz", json_lines([{"id": 1, "tags": ["a", "b"], "at": {"x": 1, "y": 1e7}, "counts": {"k": 2}}, {"id": 2}]))
+    lake.put(
+        "t/a.gz", json_lines([{"id": 1, "tags": ["a", "b"], "at": {"x": 1, "y": 1e7}, "counts": {"k": 2}}, {"id": 2}])
+    )
     answer = ask(athena, "SELECT id, tags, at, counts, at.x, counts['k'] FROM t WHERE id = 1")
     assert answer.rows == [("1", "[a, b]", "{x=1, y=1.0E7}", "{k=2}", "1", "2")]
     assert ask(athena, "SELECT tags, at.x FROM t WHERE id = 2").rows == [(None, None)]

@@ -215,7 +215,6 @@ def test_cover_is_what_python_divides(seed: int, named: Callable[[str, Lake], An
         expected[store, product] = (per_day, group[-1]["stock"] / per_day)
     rows = named("days_of_cover", lake_of(events)).rows
     assert {(row[0], row[1]) for row in rows} == expected.keys()
-    for store, product, _, _, per_day_shown, cover in rows:
-        assert (float(per_day_shown or "nan"), float(cover or "nan")) == pytest.approx(
-            expected[str(store), str(product)], abs=0.051
-        )
+    for row in rows:
+        found = (float(row[4] or "nan"), float(row[5] or "nan"))
+        assert found == pytest.approx(expected[str(row[0]), str(row[1])], abs=0.051)

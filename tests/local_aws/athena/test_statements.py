@@ -18,9 +18,7 @@ from workshop.local_aws.athena import Athena
 from workshop.local_aws.athena.results import to_csv
 
 STATEMENTS = Path(__file__).parent / "statements"
-CASE = re.compile(
-    r"^-- (?P<title>.+)\n(?P<statement>(?:[A-Z].*\n)+)(?P<expected>(?:--[>!].*\n?)+)", re.MULTILINE
-)
+CASE = re.compile(r"^-- (?P<title>.+)\n(?P<statement>(?:[A-Z].*\n)+)(?P<expected>(?:--[>!].*\n?)+)", re.MULTILINE)
 
 
 def cases() -> Iterator[Any]:
@@ -37,7 +35,7 @@ def asked(opens: Opens) -> Athena:
     return opens(Lake(workshop_tables()))
 
 
-@pytest.mark.parametrize(("statement", "expected", "fails"), cases())
+@pytest.mark.parametrize(("statement", "expected", "fails"), list(cases()))
 def test_statement(asked: Athena, statement: str, expected: list[str], fails: bool) -> None:
     answer = ask(asked, statement)
     if fails:

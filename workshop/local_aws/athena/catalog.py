@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from workshop.local_aws.athena.dates import from_joda
 from workshop.local_aws.athena.errors import QueryFailed, not_supported
-from workshop.local_aws.athena.types import Type, parse_type
+from workshop.local_aws.athena.trino_types import Type, parse_type
 
 PARQUET, JSON_LINES = "parquet", "json"
 
@@ -147,8 +147,9 @@ def projected_values(table: Table, key: Column, now: datetime) -> list[str]:
         first_text, last_text = setting("range").split(",")
         unit = setting("interval.unit", "HOURS" if "H" in form else "DAYS" if "d" in form else "MONTHS")
         pattern = from_joda(form)
-        step, moment, last_moment = int(setting("interval", "1")), *(
-            _moment(text.strip(), pattern, now) for text in (first_text, last_text)
+        step, moment, last_moment = (
+            int(setting("interval", "1")),
+            *(_moment(text.strip(), pattern, now) for text in (first_text, last_text)),
         )
         values = []
         while moment <= last_moment:

@@ -18,7 +18,7 @@ _JODA = {
 }  # fmt: skip
 
 
-class UnknownPattern(ValueError):  # noqa: N818 - it names what it is
+class UnknownPattern(ValueError):
     """A letter of a date pattern that has no counterpart in strftime."""
 
 

@@ -1,5 +1,7 @@
 """DuckDB over copies of S3's objects: what a translated statement needs is fetched, counted and read."""
 
+# ruff: noqa: S608 - SQL is what is made here: names go through quoted(), texts through literal().
+
 import hashlib
 import os
 import tempfile
@@ -27,9 +29,10 @@ from workshop.local_aws.athena.catalog import (
     split_location,
 )
 from workshop.local_aws.athena.errors import INTERNAL, QueryCancelled, QueryFailed
-from workshop.local_aws.athena.translate import PATH, Scan, Translation, Value, as_varchar, literal, quoted
-from workshop.local_aws.athena.types import VARCHAR
-from workshop.local_aws.athena.types import duckdb as duckdb_type
+from workshop.local_aws.athena.expressions import as_varchar
+from workshop.local_aws.athena.plan import PATH, Scan, Translation, Value, literal, quoted
+from workshop.local_aws.athena.trino_types import VARCHAR
+from workshop.local_aws.athena.trino_types import duckdb as duckdb_type
 
 CACHE_BYTES = 4 * 2**30
 NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"
@@ -38,7 +41,11 @@ NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 _PHRASES = (
     ("Division by zero", "DIVISION_BY_ZERO", "Division by zero"),
     ("INVALID_FUNCTION_ARGUMENT: ", "INVALID_FUNCTION_ARGUMENT", None),
-    ("More than one row returned by a subquery", "SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows"),
+    (
+        "More than one row returned by a subquery",
+        "SUBQUERY_MULTIPLE_ROWS",
+        "Scalar sub-query has returned multiple rows",
+    ),
     ("Malformed JSON in file", "HIVE_CURSOR_ERROR", "Row is not a valid JSON Object"),
     ("Malformed JSON", "INVALID_FUNCTION_ARGUMENT", "Cannot convert value to JSON"),
 )
@@ -75,7 +82,7 @@ class ObjectCache:
                 self._pins[name] = self._pins.get(name, 0) + 1
         try:
             missing = {name: stored for name, stored in zip(names, objects, strict=True) if name not in self._sizes}
-            list(self._pool.map(lambda item: self._fetch(*item, region), missing.items()))
+            list(self._pool.map(lambda item: self._fetch(item[0], item[1], region), missing.items()))
             with self._lock:
                 for name in names:
                     self._sizes.move_to_end(name)
@@ -202,7 +209,10 @@ class Engine:
             return catalog.objects([Folder((), *split_location(table.location))])
         if table.projected:
             values = [projected_values(table, key, now) for key in table.keys]
-            unnested = (f"(SELECT unnest({_list(v)}::VARCHAR[]) AS {quoted(k.name)})" for k, v in zip(table.keys, values, strict=True))
+            unnested = (
+                f"(SELECT unnest({_list(v)}::VARCHAR[]) AS {quoted(k.name)})"
+                for k, v in zip(table.keys, values, strict=True)
+            )
             chosen = self._chosen(scan, connection, f"SELECT * FROM {', '.join(unnested)}")
             return catalog.objects([projected_folder(table, row) for row in chosen])
         folders = {folder.values: folder for folder in catalog.registered(table)}
@@ -216,7 +226,9 @@ class Engine:
     def _chosen(self, scan: Scan, connection: duckdb.DuckDBPyConnection, candidates: str) -> list[tuple[str, ...]]:
         """Return the partitions, as the texts of their keys, in which the scan's filters can be true."""
         name = quoted(f"{scan.name} folders")
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT row_number() OVER () AS i, * FROM ({candidates})")
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT row_number() OVER () AS i, * FROM ({candidates})"
+        )
         kinds = {key.name: key for key in scan.table.keys}
         tests = [f"SELECT i FROM {name}"]
         for test in scan.filters:
@@ -231,7 +243,7 @@ class Engine:
     # ---- what they cost ------------------------------------------------------------------------------------------
 
     def _scanned(self, scan: Scan, objects: Sequence[StoredObject], copies: Mapping[StoredObject, Path]) -> int:
-        """Return the bytes that have to be read: of Parquet the needed columns' chunks, of other formats the objects."""
+        """Return the bytes that have to be read: of Parquet the needed columns' chunks, else whole objects."""
         if scan.table.format != PARQUET:
             return sum(stored.size for stored in objects)
         sizes = (self._footer(copies[stored]) for stored in objects)
@@ -347,5 +359,3 @@ def _failed(error: duckdb.Error) -> QueryFailed:
     if isinstance(error, duckdb.NotImplementedException | duckdb.BinderException | duckdb.ParserException):
         return QueryFailed("NOT_SUPPORTED", f"The embedded Athena cannot run this: {first}")
     return QueryFailed("GENERIC_INTERNAL_ERROR", first, category=1, error_type=INTERNAL)
-
-

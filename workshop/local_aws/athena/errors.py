@@ -9,7 +9,7 @@ USER, SYNTAX, INTERNAL = 2, 1006, 200
 
 
 @dataclass(slots=True)
-class QueryFailed(Exception):  # noqa: N818 - Athena calls the state FAILED
+class QueryFailed(Exception):
     """A statement that ends as FAILED; `code` leads the reason, as in `COLUMN_NOT_FOUND: line 1:8: …`."""
 
     code: str
@@ -21,11 +21,11 @@ class QueryFailed(Exception):  # noqa: N818 - Athena calls the state FAILED
         return f"{self.code}: {self.detail}"
 
 
-class QueryCancelled(Exception):  # noqa: N818 - Athena calls the state CANCELLED
+class QueryCancelled(Exception):
     """A statement that is stopped before it ends; the message is the reason."""
 
 
-class MalformedStatement(Exception):  # noqa: N818 - Athena calls it MALFORMED_QUERY
+class MalformedStatement(Exception):
     """A text that is no statement: StartQueryExecution itself refuses it."""
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from workshop.local_aws.athena.types import (
+from workshop.local_aws.athena.trino_types import (
     INTEGERS,
     NUMBERS,
     UNKNOWN,
@@ -20,9 +20,10 @@ from workshop.local_aws.athena.types import (
 )
 
 LITERALS = ("unit", "pattern", "joda")
-WINDOW_ONLY = frozenset(
-    "row_number rank dense_rank percent_rank cume_dist ntile lag lead first_value last_value nth_value".split()
-)
+WINDOW_ONLY = frozenset({
+    "row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead", "first_value",
+    "last_value", "nth_value",
+})  # fmt: skip
 _LETTERS = frozenset("TUKVNID")
 
 

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from workshop.local_aws.athena.types import LONGEST, Type
+from workshop.local_aws.athena.trino_types import LONGEST, Type
 
 # Precision and scale as GetQueryResults reports them for types without parameters.
 _PRECISION = {
@@ -55,9 +55,7 @@ def shown(value: Any, kind: Type) -> str | None:
         case "row":
             items = list(value.values()) if isinstance(value, dict) else list(value)
             names = kind.fields if any(kind.fields) else tuple(f"field{i}" for i in range(len(items)))
-            pairs = (
-                f"{name}={_inside(item, of)}" for name, item, of in zip(names, items, kind.of, strict=True)
-            )
+            pairs = (f"{name}={_inside(item, of)}" for name, item, of in zip(names, items, kind.of, strict=True))
             return f"{{{', '.join(pairs)}}}"
         case "varbinary":
             return " ".join(f"{byte:02x}" for byte in value)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 
 import duckdb
@@ -21,8 +21,9 @@ from workshop.local_aws.athena.catalog import Catalog, split_location
 from workshop.local_aws.athena.engine import Engine, ObjectCache
 from workshop.local_aws.athena.errors import INTERNAL, MalformedStatement, QueryCancelled, QueryFailed
 from workshop.local_aws.athena.results import column_info, from_csv, page, shown, to_csv
-from workshop.local_aws.athena.translate import parse, translate
-from workshop.local_aws.athena.types import Type
+from workshop.local_aws.athena.statement import parse
+from workshop.local_aws.athena.translate import translate
+from workshop.local_aws.athena.trino_types import Type
 from workshop.local_aws.protocol import Action, AwsError, Caller
 
 MAX_HISTORY = 10_000
@@ -165,17 +166,14 @@ class Athena:
         if not text.strip():
             raise invalid("QueryString must not be empty")
         token = request.get("ClientRequestToken")
-        with self._lock:
-            known = self._tokens.get((caller, token)) if token else None
-        if known:
-            if known[0] != request:
-                raise invalid("Idempotent parameters do not match")
-            return {"QueryExecutionId": known[1]}
         execution = self._accepted(caller, request, text)
         with self._lock:
+            first, first_id = self._tokens.setdefault((caller, token), (request, execution.id)) if token else ({}, None)
+            if first_id not in (None, execution.id):
+                if first != request:
+                    raise invalid("Idempotent parameters do not match")
+                return {"QueryExecutionId": first_id}
             self._executions[execution.id] = execution
-            if token:
-                self._tokens[caller, token] = (request, execution.id)
             while len(self._executions) > MAX_HISTORY:
                 dropped, _ = self._executions.popitem(last=False)
                 self._tokens = {key: value for key, value in self._tokens.items() if value[1] != dropped}
@@ -193,9 +191,7 @@ class Athena:
             try:
                 found.append(self._execution(caller, {"QueryExecutionId": each}).described())
             except AwsError as error:
-                missing.append(
-                    {"QueryExecutionId": each, "ErrorCode": "INVALID_INPUT", "ErrorMessage": error.message}
-                )
+                missing.append({"QueryExecutionId": each, "ErrorCode": "INVALID_INPUT", "ErrorMessage": error.message})
         return {"QueryExecutions": found, "UnprocessedQueryExecutionIds": missing}
 
     def list_query_executions(self, caller: Caller, request: dict[str, Any]) -> dict[str, Any]:
@@ -214,7 +210,9 @@ class Athena:
         """Return a page of a finished execution's rows; the first row of all is the header."""
         execution = self._execution(caller, request)
         if execution.state in {"QUEUED", "RUNNING"}:
-            raise invalid(f"Query has not yet finished. Current state: {execution.state}", "INVALID_QUERY_EXECUTION_STATE")
+            raise invalid(
+                f"Query has not yet finished. Current state: {execution.state}", "INVALID_QUERY_EXECUTION_STATE"
+            )
         if execution.state != "SUCCEEDED":
             text = f"Query did not finish successfully. Final query state: {execution.state}"
             raise invalid(text, "INVALID_QUERY_EXECUTION_STATE")
@@ -321,7 +319,9 @@ class Athena:
             self._end(execution, "FAILED", error=wrong)
             raise
         finally:
-            execution.connection.close()
+            with self._lock:
+                execution.connection.close()
+                execution.connection = None
 
     def _work(self, execution: Execution, connection: duckdb.DuckDBPyConnection) -> None:
         if isinstance(execution.statement, QueryFailed):
@@ -340,9 +340,11 @@ class Athena:
         execution.columns = translation.columns
         kinds = [kind for _, kind in translation.columns]
         plain = all(not kind.of and kind.name not in {"varbinary", "interval day to second"} for kind in kinds)
-        rows = result.rows if plain else [
-            tuple(shown(value, kind) for value, kind in zip(row, kinds, strict=True)) for row in result.rows
-        ]
+        rows = (
+            result.rows
+            if plain
+            else [tuple(shown(value, kind) for value, kind in zip(row, kinds, strict=True)) for row in result.rows]
+        )
         execution.row_count = len(rows)
         body = to_csv([name for name, _ in translation.columns], rows)
         bucket, key = split_location(execution.output)
@@ -365,9 +367,17 @@ class Athena:
 
     def _cancel(self, execution: Execution) -> None:
         self._end(execution, "CANCELLED", "Query was cancelled by user")
-        connection = execution.connection
-        if connection is not None and execution.state == "CANCELLED":
-            connection.interrupt()
+        if execution.state == "CANCELLED":
+            threading.Thread(target=self._interrupt, args=(execution,), daemon=True).start()
+
+    def _interrupt(self, execution: Execution) -> None:
+        """Interrupt DuckDB until the execution lets go: it forgets an interrupt that falls between two statements."""
+        while True:
+            with self._lock:
+                if execution.connection is None:
+                    return
+                execution.connection.interrupt()
+            sleep(0.02)
 
     def _execution(self, caller: Caller, request: dict[str, Any]) -> Execution:
         wanted = request.get("QueryExecutionId", "")

@@ -60,7 +60,7 @@ _KNOWN = {
 }
 
 
-class UnknownType(ValueError):  # noqa: N818 - Athena's own word for it
+class UnknownType(ValueError):
     """A type's name that Athena does not know."""
 
 
@@ -180,5 +180,3 @@ def coercible(kind: Type, to: Type) -> bool:
     if to.name == "decimal" and kind.name in {*INTEGERS, "decimal"}:
         return True
     return common(kind, to) == to or (kind.name == to.name == "varchar")
-
-
