@@ -1,5 +1,6 @@
 """Ask Athena: named queries from `glue/queries` and free SQL, the same on both targets."""
 
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pyathena
+from botocore.exceptions import BotoCoreError, ClientError
 from pyathena.error import DatabaseError
 
 from workshop.errors import WorkshopError
@@ -18,6 +20,10 @@ from workshop.target import Target
 # "Amazon Athena pricing", us-east-1, November 2026: per terabyte scanned, at least 10 MB for each query.
 USD_PER_TERABYTE = 5.0
 LEAST_BYTES = 10 * 1024**2
+
+
+# PyAthena logs what it also raises; without a handler Python would print that log with its traceback.
+logging.getLogger("pyathena").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,7 @@ def ask(target: Target, resources: Mapping[str, str], statement: str, *, limit: 
             cursor.execute(statement)
             rows = cursor.fetchmany(limit) if limit else cursor.fetchall()
         except DatabaseError as error:
-            raise WorkshopError(f"Athena refused the query: {error}", "Correct the statement and ask again.") from error
+            raise _refusal(error) from error
         description = cursor.description or []
         return Answer(
             columns=[column[0] for column in description],
@@ -97,6 +103,18 @@ def ask(target: Target, resources: Mapping[str, str], statement: str, *, limit: 
             data_scanned_bytes=cursor.data_scanned_in_bytes or 0,
             milliseconds=round((time.monotonic() - begun) * 1000),
         )
+
+
+def _refusal(error: DatabaseError) -> Exception:
+    """Return what PyAthena's error means: a statement that Athena refused, or a call that never got so far."""
+    match error.__cause__:
+        case ClientError() as cause if cause.response["Error"]["Code"] == "InvalidRequestException":
+            said = cause.response["Error"]["Message"]
+        case ClientError() | BotoCoreError() as cause:
+            return cause
+        case _:
+            said = str(error)
+    return WorkshopError(f"Athena refused the query: {said}", "Correct the statement and ask again.")
 
 
 def _plain(value: Any) -> Any:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from workshop.places import ROOT
 
@@ -10,7 +11,7 @@ CHECKS: Sequence[tuple[str, list[str]]] = (
     ("format", ["ruff", "format", "--check", "."]),
     ("lint", ["ruff", "check", "."]),
     ("types", ["mypy"]),
-    ("import rules", ["importlinter.cli"]),
+    ("import rules", ["lint-imports"]),
 )
 
 
@@ -32,4 +33,5 @@ def run_all(pytest_arguments: Sequence[str]) -> int:
 def _run(name: str, command: list[str]) -> int:
     sys.stderr.write(f"== {name}: {' '.join(command)}\n")
     sys.stderr.flush()
-    return subprocess.run([sys.executable, "-m", *command], cwd=ROOT, check=False).returncode  # noqa: S603 - our tools
+    program = str(Path(sys.executable).parent / command[0])
+    return subprocess.run([program, *command[1:]], cwd=ROOT, check=False).returncode  # noqa: S603 - our tools

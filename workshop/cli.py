@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Annotated, Any, NoReturn
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from typer.exceptions import Abort, TyperException
 
@@ -17,10 +16,9 @@ from workshop import doctor as checkup
 from workshop import up as deployment
 from workshop.environment import HERE
 from workshop.errors import WorkshopError
-from workshop.local_aws.launcher import NotStarted, NotStopped
 from workshop.places import ROOT
 from workshop.steps import Steps
-from workshop.target import find_target, local_home
+from workshop.target import aws_in_plain_words, find_target, local_home
 
 app = typer.Typer(
     name="workshop",
@@ -237,19 +235,13 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 def _outcome(command: Callable[[], Any], tell: Callable[[str, str, str], None]) -> int:
     try:
-        result = command()
+        with aws_in_plain_words():
+            result = command()
     except TyperException as error:
         tell("Usage", error.format_message(), "`python3 -m workshop --help` lists the commands and their options.")
         return error.exit_code
     except WorkshopError as error:
         tell(type(error).__name__, error.message, error.next_step)
-    except (NotStarted, NotStopped) as error:
-        tell(type(error).__name__, f"{error}.", f"The log is {local_home().log}.")
-    except ClientError as error:
-        said = error.response["Error"]
-        tell(said["Code"], f"AWS refused {error.operation_name}: {said['Message']}", "Correct that and try again.")
-    except BotoCoreError as error:
-        tell(type(error).__name__, f"AWS could not be reached: {error}", "Check your credentials, region and network.")
     except (KeyboardInterrupt, Abort):
         tell("Interrupted", "Interrupted.", "Repeat the command to go on.")
         return 130

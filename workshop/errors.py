@@ -8,3 +8,10 @@ class WorkshopError(Exception):
         super().__init__(message)
         self.message = message
         self.next_step = next_step
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.next_step}"
+
+    def _render_traceback_(self) -> list[str]:
+        # IPython shows these lines instead of a traceback ("Integrating your objects with IPython").
+        return [self.message, self.next_step]

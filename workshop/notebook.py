@@ -6,22 +6,15 @@ Stored outputs are made anew, from the repository, against a workshop that is fr
         notebooks/01_ask_the_lake.ipynb
 """
 
-import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pandas as pd
-from botocore.exceptions import BotoCoreError, ClientError
 
 from workshop import ask, screen
 from workshop.errors import WorkshopError
 from workshop.local_aws.isolation import isolated
-from workshop.target import Target, find_target
-
-# PyAthena logs what it also raises. Without a handler, Python prints that log, with its traceback, under the cell.
-logging.getLogger("pyathena").addHandler(logging.NullHandler())
+from workshop.target import Target, aws_in_plain_words, find_target
 
 # Athena's types as PyAthena names them, and what pandas subtracts, sums and plots. Only its own integers and booleans
 # can be missing; a decimal gives up its exactness; what is not listed stays the object PyAthena made of it.
@@ -53,17 +46,6 @@ STYLE: dict[str, Any] = {
 """How the notebooks' plots look, for `plt.style.use`."""
 
 
-class NoAnswer(WorkshopError):
-    """A question that could not be asked or answered; a notebook shows the sentence and the next step, no traceback."""
-
-    def __str__(self) -> str:
-        return f"{self.message} {self.next_step}"
-
-    def _render_traceback_(self) -> list[str]:
-        # IPython shows these lines instead of a traceback ("Integrating your objects with IPython").
-        return [self.message, self.next_step]
-
-
 class Lake:
     """The lake as a notebook sees it. It remembers what the last answer took."""
 
@@ -86,9 +68,9 @@ class Lake:
         answer without rows.
 
         Raises:
-            NoAnswer: nothing runs, no query has that name, or Athena refused the statement.
+            WorkshopError: nothing runs, no query has that name, or Athena refused the statement.
         """
-        with _in_plain_words():
+        with aws_in_plain_words():
             # A name is one word, and no statement is.
             statement = ask.statement_of(name_or_sql) if name_or_sql.isidentifier() else name_or_sql
             # Found anew for each question: the workshop may have moved or gone since the last one.
@@ -103,9 +85,9 @@ def open_lake(*, aws: bool = False) -> Lake:
     The first local lake cuts this process off from every AWS account, so an account can be asked only in a fresh one.
 
     Raises:
-        NoAnswer: nothing runs, nothing is deployed, or the account cannot be reached.
+        WorkshopError: nothing runs, nothing is deployed, or the account cannot be reached.
     """
-    with _in_plain_words():
+    with aws_in_plain_words():
         _find(aws=aws).resources()
     return Lake(aws=aws)
 
@@ -113,26 +95,11 @@ def open_lake(*, aws: bool = False) -> Lake:
 def _find(*, aws: bool) -> Target:
     # In an environment that is isolated already, the default client of "AWS" would be the embedded one.
     if aws and dict(os.environ) == isolated(os.environ, os.environ.get("AWS_ENDPOINT_URL")):
-        raise NoAnswer(
+        raise WorkshopError(
             "This notebook has opened the lake on this machine, which cut it off from AWS.",
             "Restart the kernel, then run it from the top with AWS = True.",
         )
     return find_target(aws=aws)
-
-
-@contextmanager
-def _in_plain_words() -> Iterator[None]:
-    try:
-        yield
-    except WorkshopError as error:
-        raise NoAnswer(error.message, error.next_step) from None
-    except ClientError as error:
-        said = error.response["Error"]["Message"]
-        raise NoAnswer(
-            f"AWS refused {error.operation_name}: {said}", "Check your credentials and what they allow."
-        ) from None
-    except BotoCoreError as error:
-        raise NoAnswer(f"AWS could not be reached: {error}", "Check your credentials, region and network.") from None
 
 
 def _table(answer: ask.Answer) -> pd.DataFrame:

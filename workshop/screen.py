@@ -27,8 +27,9 @@ def answer_table(answer: Answer, title: str | None = None) -> Table:
 
 def cost_line(answer: Answer) -> str:
     """Return time, bytes and price of an answer in one line."""
+    rows = "1 row" if len(answer.rows) == 1 else f"{len(answer.rows):,} rows"
     return (
-        f"{len(answer.rows):,} rows · {answer.milliseconds:,} ms · {_bytes(answer.data_scanned_bytes)} scanned · "
+        f"{rows} · {answer.milliseconds:,} ms · {_bytes(answer.data_scanned_bytes)} scanned · "
         f"${answer.price_usd:.6f} on AWS"
     )
 

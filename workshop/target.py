@@ -2,17 +2,51 @@
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from workshop.errors import WorkshopError
 from workshop.local_aws.home import Home
 from workshop.local_aws.isolation import isolated
 from workshop.local_aws.protocol import REGION
 from workshop.places import kept
+
+
+class AwsRefused(WorkshopError):
+    """AWS answered a request with a refusal."""
+
+
+class AwsOutOfReach(WorkshopError):
+    """No answer came from AWS, or no credentials were there to ask with."""
+
+
+@contextmanager
+def aws_in_plain_words() -> Iterator[None]:
+    """Turn what boto3 raises into a sentence and a next step.
+
+    Raises:
+        AwsRefused: a call was refused.
+        AwsOutOfReach: a call could not be made.
+    """
+    try:
+        yield
+    except ClientError as error:
+        said = error.response["Error"]
+        raise AwsRefused(
+            f"AWS refused {error.operation_name}: {said['Message']} ({said['Code']}).",
+            "Check your credentials, what they allow, and what is deployed.",
+        ) from error
+    except BotoCoreError as error:
+        raise AwsOutOfReach(
+            f"AWS could not be reached: {error}.", "Check your credentials, region and network."
+        ) from error
+
 
 PROJECT_TAG = {"Key": "project", "Value": "inventory-workshop"}
 """Every stack carries it."""

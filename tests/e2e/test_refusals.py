@@ -10,7 +10,7 @@ from tests.e2e.conftest import Workshop
     [
         (["query", "no_such_query"], 1, "WorkshopError", "no_such_query"),
         (["query", "--sql", "SELECT x FROM stock_events"], 1, "WorkshopError", "COLUMN_NOT_FOUND"),
-        (["query", "--sql", "SELEC"], 1, "WorkshopError", "SYNTAX_ERROR"),
+        (["query", "--sql", "SELEC"], 1, "WorkshopError", "mismatched input 'SELEC'"),
         (["query", "low_stock", "--sql", "SELECT 1"], 1, "WorkshopError", "--sql"),
         (["generate", "--hours", "0"], 2, "Usage", "--hours"),
         (["generate", "--stores", "many"], 2, "Usage", "--stores"),

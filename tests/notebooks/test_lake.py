@@ -8,7 +8,8 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 
 from tests.e2e.conftest import Workshop
-from workshop.notebook import Lake, NoAnswer, open_lake
+from workshop.errors import WorkshopError
+from workshop.notebook import Lake, open_lake
 
 COLUMNS = {
     "CAST(7 AS tinyint)": "Int64",
@@ -58,18 +59,18 @@ def test_a_name_and_its_statement_answer_alike_and_what_they_took_is_remembered(
     [("no_such_query", "low_stock"), ("SELECT nothing FROM stock_events", "COLUMN_NOT_FOUND"), ("SELEC 1", "line 1:1")],
 )
 def test_what_cannot_be_answered_says_why(lake: Lake, asked: str, says: str) -> None:
-    with pytest.raises(NoAnswer, match=says):
+    with pytest.raises(WorkshopError, match=says):
         lake.ask(asked)
 
 
 def test_a_process_that_was_cut_off_from_aws_does_not_take_the_embedded_one_for_it(lake: Lake) -> None:
-    with pytest.raises(NoAnswer, match="Restart the kernel"):
+    with pytest.raises(WorkshopError, match="Restart the kernel"):
         open_lake(aws=True)
 
 
 def test_a_lake_that_went_away_says_so(lake: Lake, environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     environment.setenv("WORKSHOP_HOME", str(tmp_path))
-    with pytest.raises(NoAnswer, match="workshop up"):
+    with pytest.raises(WorkshopError, match="workshop up"):
         lake.ask("low_stock")
 
 

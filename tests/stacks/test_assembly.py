@@ -1,5 +1,6 @@
 """The app as a whole: the same bytes every time, no finding, and only the named differences between targets."""
 
+import ast
 import json
 import os
 import subprocess
@@ -78,3 +79,11 @@ def test_every_stack_carries_the_tag_by_which_it_is_found(aws_assembly: Path) ->
     stacks = {name: a for name, a in manifest["artifacts"].items() if a["type"] == "aws:cloudformation:stack"}
     assert stacks.keys() == templates(aws_assembly).keys()
     assert all(stack["properties"]["tags"]["project"] == "inventory-workshop" for stack in stacks.values())
+
+
+def test_app_py_composes_stacks_and_knows_nothing_else() -> None:
+    # import-linter reads packages; app.py is a lone module.
+    tree = ast.parse((ROOT / "app.py").read_text())
+    imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    imported |= {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+    assert {module.split(".")[0] for module in imported if module} == {"aws_cdk", "stacks"}

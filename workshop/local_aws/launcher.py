@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from workshop.errors import WorkshopError
 from workshop.local_aws.home import IDENTITY_PATH, Address, Home
 from workshop.local_aws.isolation import isolated
 from workshop.places import ROOT
@@ -22,11 +23,11 @@ STOP_SECONDS = 60
 T = TypeVar("T")
 
 
-class NotStarted(RuntimeError):
+class NotStarted(WorkshopError):
     """The embedded AWS did not come up; the message ends with the last line it logged."""
 
 
-class NotStopped(RuntimeError):
+class NotStopped(WorkshopError):
     """The embedded AWS does not stop."""
 
 
@@ -60,14 +61,17 @@ def start(home: Home, *, port: int | None = None, interval_factor: float | None 
 
     def reached() -> Address | None:
         if process.poll() is not None:
-            raise NotStarted(f"the embedded AWS ended at once: {_last_line(home.log)}")
+            raise NotStarted(f"The embedded AWS ended at once: {_last_line(home.log)}", f"Its log is {home.log}.")
         address = home.address()
         return address if address and address.pid == process.pid and _answers(address) else None
 
     try:
         address = _eventually(reached, within=START_SECONDS)
         if address is None:
-            raise NotStarted(f"the embedded AWS did not answer in {START_SECONDS} s: {_last_line(home.log)}")
+            raise NotStarted(
+                f"The embedded AWS did not answer in {START_SECONDS} s: {_last_line(home.log)}",
+                f"Its log is {home.log}.",
+            )
     except BaseException:
         process.terminate()
         process.wait()
@@ -86,7 +90,9 @@ def stop(home: Home) -> bool:
         return False
     os.kill(address.pid, signal.SIGTERM)
     if not _eventually(lambda: None if home.is_served() else True, within=STOP_SECONDS):
-        raise NotStopped(f"process {address.pid} still serves {home.root} after {STOP_SECONDS} s; see {home.log}")
+        raise NotStopped(
+            f"Process {address.pid} still serves {home.root} after {STOP_SECONDS} s.", f"Its log is {home.log}."
+        )
     return True
 
 
