@@ -3,13 +3,12 @@
 import hashlib
 import os
 import platform
-import signal
-import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from workshop import processes
 from workshop.errors import WorkshopError
 from workshop.places import ROOT
 
@@ -39,14 +38,10 @@ class Command:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
             self._said_from = output.tell()
-            self._process = subprocess.Popen(  # noqa: S603 - the cdk command of the pinned environment
+            self._process = processes.start(
                 [str(_NODE / "node"), str(_CDK), *self._words, "--ci", "--no-notices", "--no-color"],
-                cwd=ROOT,
-                env=_with_tools(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
+                environment=_with_tools(environment),
+                output=output,
             )
 
     def wait(self) -> None:
@@ -66,8 +61,7 @@ class Command:
 
     def __exit__(self, *_: object) -> None:
         if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGTERM)
-            self._process.wait()
+            processes.end(self._process)
 
 
 def run(arguments: Iterable[str], *, environment: Mapping[str, str], log: Path) -> None:

@@ -35,6 +35,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and 
 # In a file or a pipe nothing says how wide a line may be; tables need more than the usual 80 columns.
 _WIDTH = None if sys.stdout.isatty() else 140
 
+INTERRUPTED = 130
+"""The exit code by which Typer, like a shell, tells that Ctrl-C ended a command."""
+
 out = Console(width=_WIDTH)
 progress_to = Console(stderr=True, width=None if sys.stderr.isatty() else _WIDTH)
 
@@ -242,11 +245,13 @@ def _outcome(command: Callable[[], Any], tell: Callable[[str, str, str], None]) 
         return error.exit_code
     except WorkshopError as error:
         tell(type(error).__name__, error.message, error.next_step)
-    except (KeyboardInterrupt, Abort):
-        tell("Interrupted", "Interrupted.", "Repeat the command to go on.")
-        return 130
+    except Abort:
+        tell("Declined", "Nothing was changed.", "Repeat the command when you want to go on.")
     else:
-        return result if isinstance(result, int) else 0
+        code = result if isinstance(result, int) else 0
+        if code == INTERRUPTED:
+            tell("Interrupted", "Interrupted.", "Repeat the command to go on.")
+        return code
     return 1
 
 

@@ -114,7 +114,7 @@ def usage() -> str:
             "",
             *lines,
             "",
-            "Every command takes --help, and --json for one JSON document on stdout.",
+            "Every command takes --help; all but test and bench take --json for one JSON document on stdout.",
             "",
         ]
     )

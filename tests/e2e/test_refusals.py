@@ -15,7 +15,6 @@ from tests.e2e.conftest import Workshop
         (["generate", "--hours", "0"], 2, "Usage", "--hours"),
         (["generate", "--stores", "many"], 2, "Usage", "--stores"),
         (["fly"], 2, "Usage", "fly"),
-        (["bench", "no_such_benchmark"], 1, "WorkshopError", "no_such_benchmark"),
     ],
 )
 def test_a_refusal_names_what_was_wrong(workshop: Workshop, words: list[str], code: int, kind: str, says: str) -> None:

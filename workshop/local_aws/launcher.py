@@ -2,19 +2,19 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
+from workshop import processes
 from workshop.errors import WorkshopError
 from workshop.local_aws.home import IDENTITY_PATH, Address, Home
 from workshop.local_aws.isolation import isolated
-from workshop.places import ROOT
 
 START_SECONDS = 60
 STOP_SECONDS = 60
@@ -49,15 +49,7 @@ def start(home: Home, *, port: int | None = None, interval_factor: float | None 
     if interval_factor is not None:
         command += ["--interval-factor", str(interval_factor)]
     with home.log.open("ab") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own module
-            command,
-            cwd=ROOT,
-            env=isolated(os.environ),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        process = processes.start(command, environment=isolated(os.environ), output=log)
 
     def reached() -> Address | None:
         if process.poll() is not None:
@@ -73,8 +65,7 @@ def start(home: Home, *, port: int | None = None, interval_factor: float | None 
                 f"Its log is {home.log}.",
             )
     except BaseException:
-        process.terminate()
-        process.wait()
+        processes.end(process)
         raise
     return address
 
@@ -89,10 +80,22 @@ def stop(home: Home) -> bool:
     if address is None or not _answers(address):
         return False
     os.kill(address.pid, signal.SIGTERM)
-    if not _eventually(lambda: None if home.is_served() else True, within=STOP_SECONDS):
+    if not _eventually(lambda: None if _lives(address.pid) else True, within=STOP_SECONDS):
         raise NotStopped(
             f"Process {address.pid} still serves {home.root} after {STOP_SECONDS} s.", f"Its log is {home.log}."
         )
+    return True
+
+
+def _lives(group: int) -> bool:
+    """Tell whether any process of the group is left: the server leads its own, and its functions' workers are in it."""
+    # A server that this very process started stays as a zombie until it is waited for.
+    with suppress(ChildProcessError):
+        os.waitpid(group, os.WNOHANG)
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
     return True
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from uuid import uuid4
 
+import psutil
+
 from workshop.local_aws.home import Home, HomeInUse
 
 if TYPE_CHECKING:
@@ -129,6 +131,9 @@ async def _serve(home: Home, listener: socket.socket, interval_factor: float) ->
     home.announce(endpoint, os.getpid(), identity)
     await serve(cast("Framework", gateway), config, shutdown_trigger=stopped)
     keeping.cancel()
+    # A function that is still at work would keep this process, and go on against a server that is gone.
+    for child in psutil.Process().children(recursive=True):
+        child.kill()
 
 
 if __name__ == "__main__":
