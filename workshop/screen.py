@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
-from rich.text import Text
 
 from workshop.ask import Answer
 from workshop.flow import Counts
@@ -63,15 +62,17 @@ def resources_table(resources: Mapping[str, str]) -> Table:
 def closing_panel(seconds: float, *, aws: bool) -> Panel:
     """Return what to do next."""
     flag = " --aws" if aws else ""
-    commands = Text.from_markup(
-        f"[bold]python3 -m workshop generate{flag} --hours 24[/]   another trading day\n"
-        f"[bold]python3 -m workshop query{flag} low_stock[/]         which shelf is most urgent?\n"
-        f'[bold]python3 -m workshop query{flag} --sql "…"[/]         ask your own question\n'
-        f"[bold]python3 -m workshop status{flag}[/]                  what runs, events per hop\n"
-        f"[bold]python3 -m workshop down{flag} --destroy[/]          remove everything"
-    )
+    commands = Table.grid(padding=(0, 3))
+    for command, does in (
+        (f"generate{flag} --hours 24", "another trading day"),
+        (f"query{flag} low_stock", "which shelf is most urgent?"),
+        (f'query{flag} --sql "…"', "a question of your own"),
+        (f"status{flag}", "what runs, and how many events passed each hop"),
+        (f"down{flag} --destroy", "remove everything"),
+    ):
+        commands.add_row(f"[bold]python3 -m workshop {command}[/]", does)
     where = "on AWS" if aws else "on this machine"
-    return Panel(Group(commands), title=f"The pipeline runs {where}: ready in {seconds:.0f} s", border_style="green")
+    return Panel.fit(commands, title=f"The pipeline runs {where}: ready in {seconds:.0f} s", border_style="green")
 
 
 def show(console: Console, *parts: Any) -> None:
