@@ -109,8 +109,8 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     launcher.stop(home)
 
 
-def post(endpoint: str, target: str, body: bytes) -> tuple[int, str]:
-    request = urllib.request.Request(endpoint, data=body, headers={"X-Amz-Target": target})  # noqa: S310 - this machine
+def post(endpoint: str, target: str, body: bytes, **headers: str) -> tuple[int, str]:
+    request = urllib.request.Request(endpoint, data=body, headers={"X-Amz-Target": target, **headers})  # noqa: S310 - this machine
     try:
         with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310 - this machine
             return response.status, response.read().decode()
@@ -129,3 +129,26 @@ def test_actions_we_do_not_answer_are_ministacks(endpoint: str) -> None:
     status, answer = post(endpoint, "Firehose_20150804.ListDeliveryStreams", b"{}")
     assert status == 200
     assert "DeliveryStreamNames" in answer
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://elsewhere.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1.elsewhere.example"},
+        {"Host": "rebound.elsewhere.example:4566"},
+        {"Host": "localhost.elsewhere.example"},
+    ],
+)
+def test_a_web_page_from_elsewhere_is_refused(endpoint: str, headers: dict[str, str]) -> None:
+    for target in ("Firehose_20150804.PutRecord", "Firehose_20150804.ListDeliveryStreams"):
+        status, answer = post(endpoint, target, b"{}", **headers)
+        assert status == 403
+        assert "AccessDeniedException" in answer
+
+
+@pytest.mark.parametrize("origin", ["http://127.0.0.1:8888", "http://localhost:8888"])
+def test_a_page_that_this_machine_serves_is_answered(endpoint: str, origin: str) -> None:
+    status, _ = post(endpoint, "Firehose_20150804.ListDeliveryStreams", b"{}", Origin=origin)
+    assert status == 200

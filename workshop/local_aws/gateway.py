@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
@@ -16,6 +16,9 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_HOST = re.compile(rb"(127\.0\.0\.1|([a-z0-9.-]+\.)?localhost)(:[0-9]+)?", re.IGNORECASE)
+_ORIGIN = re.compile(rb"https?://" + _HOST.pattern, re.IGNORECASE)
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +46,10 @@ class Gateway:
             await _answer(send, 200, {"identity": self._identity})
             return
         headers = dict(scope["headers"])
+        if not _is_from_this_machine(headers):
+            message = "The embedded AWS answers programs of this machine, not web pages from elsewhere"
+            await _answer(send, 403, {"__type": "AccessDeniedException", "message": message})
+            return
         prefix, _, name = headers.get(b"x-amz-target", b"").decode("latin-1").partition(".")
         service = self._services.get(prefix)
         action = service.actions.get(name) if service else None
@@ -63,6 +70,16 @@ class Gateway:
             await _answer(send, 500, {"__type": "InternalFailure", "message": message})
         else:
             await _answer(send, 200, answer)
+
+
+def _is_from_this_machine(headers: Mapping[bytes, bytes]) -> bool:
+    """Tell a program, or a page that this machine serves, from a web page of elsewhere in the user's browser.
+
+    Whoever reaches this server can run code, as Lambda functions. A page of another site is betrayed by its Origin, one
+    that has made its own name point to 127.0.0.1 (DNS rebinding) by the Host.
+    """
+    origin = headers.get(b"origin")
+    return bool(_HOST.fullmatch(headers.get(b"host", b""))) and (origin is None or bool(_ORIGIN.fullmatch(origin)))
 
 
 def _caller(headers: dict[bytes, bytes]) -> Caller:
