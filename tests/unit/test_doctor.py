@@ -9,25 +9,11 @@ from unittest.mock import Mock
 
 import pytest
 
-from tests.unit.fake_installers import Installers, fresh_copy
 from workshop import doctor, installer
 from workshop.doctor import Finding, StaleEnvironmentError, examine
 from workshop.environment import Environment
 from workshop.errors import WorkshopError
 from workshop.installer import FolderNotWritableError, IndexUnreachableError, LockUnusableError, NoSpaceError, ToolError
-
-
-@pytest.fixture
-def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
-    monkeypatch.setattr(installer, "NEEDED_BYTES", 0)
-    return fresh_copy(tmp_path / "with space")
-
-
-@pytest.fixture
-def installed(environment: Environment) -> Environment:
-    environment.folder.mkdir()
-    installer.make(environment, Installers(environment), lambda _: None)
-    return environment
 
 
 def test_a_check_that_finds_something_does_not_keep_the_others_from_running(environment: Environment) -> None:

@@ -4,22 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.fake_installers import Installers, fresh_copy
+from tests.unit.fake_installers import Installers
 from workshop import installer
 from workshop.environment import HERE, Environment, variables_for_another_python
-
-
-@pytest.fixture
-def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
-    monkeypatch.setattr(installer, "NEEDED_BYTES", 0)
-    return fresh_copy(tmp_path / "with space")
-
-
-@pytest.fixture
-def installed(environment: Environment) -> Environment:
-    environment.folder.mkdir()
-    installer.make(environment, Installers(environment), lambda _: None)
-    return environment
 
 
 def test_nothing_is_missing_and_an_install_makes_it_ready(environment: Environment) -> None:

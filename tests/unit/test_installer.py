@@ -40,12 +40,6 @@ PYTHON = sys.executable
 
 
 @pytest.fixture
-def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
-    monkeypatch.setattr(installer, "NEEDED_BYTES", 0)
-    return fresh_copy(tmp_path / "with space")
-
-
-@pytest.fixture
 def installers(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> Installers:
     fake = Installers(environment)
     monkeypatch.setattr(installer, "run_tool", lambda command, variables, _tick, _keep: fake(command, variables))
