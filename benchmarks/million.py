@@ -12,7 +12,7 @@ from typing import Any
 
 from workshop.places import ROOT
 
-HOURS, STORES, PRODUCTS = 7 * 24, 90, 60
+HOURS, STORES, PRODUCTS = 7 * 24, 100, 60
 
 
 def main() -> None:
