@@ -33,7 +33,7 @@ Aws = Annotated[bool, typer.Option("--aws", help="Use the AWS account your crede
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 # In a file or a pipe nothing says how wide a line may be; tables need more than the usual 80 columns.
-_WIDTH = None if sys.stdout.isatty() else 140
+_WIDTH = None if sys.stdout.isatty() else 150
 
 INTERRUPTED = 130
 """The exit code by which Typer, like a shell, tells that Ctrl-C ended a command."""
