@@ -16,9 +16,9 @@ from workshop import doctor as checkup
 from workshop import up as deployment
 from workshop.environment import HERE
 from workshop.errors import WorkshopError
-from workshop.places import ROOT
+from workshop.places import ROOT, local_home
 from workshop.steps import Steps
-from workshop.target import aws_in_plain_words, find_target, local_home
+from workshop.target import aws_in_plain_words, find_target
 
 app = typer.Typer(
     name="workshop",

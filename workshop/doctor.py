@@ -25,8 +25,8 @@ from workshop.installer import (
     run_tool,
     with_mirrors,
 )
-
-AWS_PORT = 4566
+from workshop.local_aws.home import USUAL_PORT
+from workshop.places import local_home
 
 
 class StaleEnvironmentError(StartError):
@@ -120,8 +120,15 @@ def package_index(environment: Environment) -> str:
 def port(_environment: Environment) -> str:
     """Tell whether the usual port of the embedded AWS is free; another one is taken when it is not."""
     with socket.socket() as attempt:
-        taken = attempt.connect_ex(("127.0.0.1", AWS_PORT)) == 0
-    return f"{AWS_PORT} is taken; unless it is by the workshop, it uses another one" if taken else f"{AWS_PORT} is free"
+        taken = attempt.connect_ex(("127.0.0.1", USUAL_PORT)) == 0
+    state = "taken; unless it is by the workshop, it uses another one" if taken else "free"
+    return f"{USUAL_PORT} is {state}"
+
+
+def embedded_aws(_environment: Environment) -> str:
+    """Tell whether the embedded AWS runs, and where."""
+    address = local_home().address()
+    return f"runs at {address.endpoint}, process {address.pid}" if address else "does not run"
 
 
 # Each says what it found, and raises WorkshopError when something is to be done.
@@ -134,6 +141,7 @@ CHECKS: dict[str, Callable[[Environment], str]] = {
     "environment": environment_state,
     "package index": package_index,
     "port": port,
+    "embedded AWS": embedded_aws,
 }
 
 

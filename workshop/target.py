@@ -12,10 +12,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workshop.errors import WorkshopError
-from workshop.local_aws.home import Home
 from workshop.local_aws.isolation import isolated
 from workshop.local_aws.protocol import REGION
-from workshop.places import kept
+from workshop.places import local_home
 
 
 class AwsRefused(WorkshopError):
@@ -105,11 +104,6 @@ _USABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
 def _plain(output_key: str) -> str:
     """`DeliveryStream` -> `delivery_stream`."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", output_key).lower()
-
-
-def local_home() -> Home:
-    """Return the home of the workshop's embedded AWS."""
-    return Home(kept() / "local")
 
 
 def local_target(endpoint: str) -> Target:

@@ -14,9 +14,9 @@ from workshop.local_aws import launcher
 from workshop.local_aws.home import Home
 from workshop.local_aws.isolation import isolated
 from workshop.local_aws.protocol import ACCOUNT, REGION
-from workshop.places import kept
+from workshop.places import kept, local_home
 from workshop.steps import Steps
-from workshop.target import Target, aws_target, local_home, local_target
+from workshop.target import Target, aws_target, local_target
 
 TRADING_DAY_HOURS = 24
 STORES = 10

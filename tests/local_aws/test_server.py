@@ -13,8 +13,7 @@ import pytest
 
 from workshop.local_aws import launcher
 from workshop.local_aws.clients import client
-from workshop.local_aws.home import Home, HomeInUse
-from workshop.local_aws.server import USUAL_PORT
+from workshop.local_aws.home import USUAL_PORT, Home, HomeInUse
 
 # Any free port, so that no test meets a program that is already there.
 FREE = 0

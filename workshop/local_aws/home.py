@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
+USUAL_PORT = 4566
+"""Where tools expect a local AWS. Another port is taken when a program is there already."""
+
 IDENTITY_PATH = "/_workshop/identity"
 """What is asked for here answers with the identity in the address: proof of who it is."""
 

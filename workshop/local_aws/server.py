@@ -15,15 +15,12 @@ from uuid import uuid4
 
 import psutil
 
-from workshop.local_aws.home import Home, HomeInUse
+from workshop.local_aws.home import USUAL_PORT, Home, HomeInUse
 
 if TYPE_CHECKING:
     from hypercorn.typing import Framework
 
     from workshop.local_aws.protocol import Service
-
-USUAL_PORT = 4566
-"""Where tools expect a local AWS. Another port is taken when a program is there already."""
 
 DEFAULT_INTERVAL_FACTOR = 0.02
 """Firehose's buffering intervals are multiplied by it: the deployed 60 s become 1.2 s."""
