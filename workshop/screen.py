@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
 from workshop.ask import Answer
 from workshop.flow import Counts
@@ -14,14 +15,15 @@ from workshop.flow import Counts
 _NUMBERS = ("tinyint", "smallint", "integer", "bigint", "float", "double", "real", "decimal")
 
 
-def answer_table(answer: Answer, title: str | None = None) -> Table:
-    """Return the rows of an answer as a table, numbers to the right."""
-    table = Table(title=escape(title) if title else None, title_justify="left", title_style="bold", header_style="cyan")
+def answer_table(answer: Answer, title: str | None = None) -> RenderableType:
+    """Return the rows of an answer as a table, numbers to the right, under the question if there is one."""
+    table = Table(header_style="cyan")
     for column, athena_type in zip(answer.columns, answer.types, strict=True):
         table.add_column(escape(column), justify="right" if athena_type.startswith(_NUMBERS) else "left")
     for row in answer.rows:
         table.add_row(*(_cell(value) for value in row))
-    return table
+    # A table's own title is folded to the table's width, and a question is often wider than its answer.
+    return Group(Text(title, style="bold"), table) if title else table
 
 
 def cost_line(answer: Answer) -> str:
