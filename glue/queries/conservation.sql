@@ -1,4 +1,5 @@
--- How many events break stock = stock before + units received - units sold? None may.
+-- How many events break stock = stock before + units received - units sold?
+-- None may.
 SELECT count(*) AS violations
 FROM (
     SELECT
