@@ -48,9 +48,12 @@ def test_the_lake_is_there_again_after_down_and_up(fresh: Workshop) -> None:
     assert "deploy" not in {step["name"] for step in second["steps"]}
 
 
-def test_destroy_leaves_nothing(fresh: Workshop) -> None:
-    fresh.run("up")
+def test_destroy_leaves_nothing(fresh: Workshop, tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary files"
+    temporary.mkdir()
+    fresh.run("up", extra={"TMPDIR": str(temporary)})
     fresh.run("down", "--destroy")
+    assert not [entry.name for entry in temporary.iterdir() if "lambda" in entry.name]
     assert processes_of(fresh.home) == []
     assert not (fresh.home / "local").exists()
 

@@ -37,6 +37,7 @@ class Home:
         self.state = self.root / "state"
         self.objects = self.root / "objects"
         self.cache = self.root / "cache"
+        self.scratch = self.root / "scratch"
         self.log = self.root / "server.log"
         self._address = self.root / "address.json"
         self._lock = self.root / "server.lock"

@@ -6,9 +6,11 @@ It holds a lock on its home for as long as it lives, so whoever cannot take the 
 import argparse
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from uuid import uuid4
@@ -67,6 +69,13 @@ def _listen(port: int | None) -> socket.socket:
     raise AssertionError("the system always has a free port to give")
 
 
+def _keep_scratch_at_home(home: Home) -> None:
+    """Have temporary files, such as functions' unpacked code, made in the home, and clear what the last run left."""
+    shutil.rmtree(home.scratch, ignore_errors=True)
+    home.scratch.mkdir()
+    os.environ["TMPDIR"] = tempfile.tempdir = str(home.scratch)
+
+
 def _configure_ministack(home: Home, port: int) -> None:
     """Set what ministack reads from the environment when it is imported."""
     os.environ.update(
@@ -84,6 +93,7 @@ def _configure_ministack(home: Home, port: int) -> None:
 
 async def _serve(home: Home, listener: socket.socket, interval_factor: float) -> None:
     port = listener.getsockname()[1]
+    _keep_scratch_at_home(home)
     _configure_ministack(home, port)
     # Imported late: ministack reads its configuration while it is imported.
     from hypercorn.asyncio import serve
