@@ -11,12 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.local_aws.conftest import FREE, served
 from workshop.local_aws import launcher
 from workshop.local_aws.clients import client
 from workshop.local_aws.home import USUAL_PORT, Home, HomeInUse
-
-# Any free port, so that no test meets a program that is already there.
-FREE = 0
 
 
 @pytest.fixture
@@ -103,9 +101,8 @@ def test_a_server_that_cannot_start_says_why(home: Home) -> None:
 
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    home = Home(tmp_path_factory.mktemp("gateway"))
-    yield launcher.start(home, port=FREE).endpoint
-    launcher.stop(home)
+    with served(tmp_path_factory.mktemp("gateway")) as endpoint:
+        yield endpoint
 
 
 def post(endpoint: str, target: str, body: bytes, **headers: str) -> tuple[int, str]:

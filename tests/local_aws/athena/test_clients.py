@@ -1,8 +1,6 @@
 """Public clients run against it unchanged, over HTTP: boto3 and PyAthena."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -13,6 +11,7 @@ from pyathena.pandas.cursor import PandasCursor
 
 from tests.local_aws.athena.events import event
 from tests.local_aws.athena.lake import DATABASE, glue_types, json_lines, parquet, workshop_tables
+from tests.local_aws.conftest import served as serve
 from workshop.local_aws.clients import client
 
 BUCKET = "athena-clients"
@@ -38,17 +37,10 @@ class Served(NamedTuple):
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Serve ministack with our Athena in front, with a lake of one day in it."""
-    command = [sys.executable, "-m", "tests.local_aws.athena.server", str(tmp_path_factory.mktemp("served"))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            endpoint = f"http://127.0.0.1:{process.stdout.readline().strip()}"
-            _fill(endpoint)
-            yield Served(endpoint)
-        finally:
-            process.terminate()
-            assert process.wait(timeout=20) == 0
+    """Serve an embedded AWS with a lake of one day in it."""
+    with serve(tmp_path_factory.mktemp("served")) as endpoint:
+        _fill(endpoint)
+        yield Served(endpoint)
 
 
 def _fill(endpoint: str) -> None:

@@ -2,14 +2,8 @@
 
 import io
 import json
-import os
-import socket
-import subprocess
-import sys
-import time
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +11,12 @@ import pyarrow.parquet
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.conftest import eventually
+from tests.local_aws.conftest import served
 from tests.local_aws.firehose.samples import COLUMNS
 from workshop.local_aws.clients import client
-from workshop.local_aws.isolation import isolated
+from workshop.local_aws.home import Home
 
-ROOT = Path(__file__).parents[3]
 ROLE = "arn:aws:iam::000000000000:role/firehose"
 
 FUNCTION = """
@@ -38,36 +33,9 @@ def handler(event, context):
 """
 
 
-def eventually(condition: Callable[[], bool], *, within: float) -> None:
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {within} s"
-        time.sleep(0.05)
-
-
-@contextmanager
-def served(interval_factor: float, **environment: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "tests.local_aws.firehose.server", str(port), str(interval_factor)]
-    process = subprocess.Popen(command, cwd=ROOT, env=isolated(os.environ) | environment, stderr=subprocess.DEVNULL)
-
-    def answers() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    try:
-        eventually(answers, within=30)
-        yield f"http://127.0.0.1:{port}", process
-    finally:
-        process.terminate()
-        process.wait()
-
-
 @pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with served(interval_factor=0.001) as (endpoint, _):
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with served(tmp_path_factory.mktemp("firehose"), interval_factor=0.001) as endpoint:
         client("s3", endpoint).create_bucket(Bucket="lake")
         client("glue", endpoint).create_database(DatabaseInput={"Name": "inventory"})
         table = {"Name": "events", "StorageDescriptor": {"Columns": COLUMNS}}
@@ -170,14 +138,12 @@ def test_errors_reach_boto3_with_their_type(endpoint: str) -> None:
 
 
 def test_a_server_that_is_told_to_stop_delivers_first(tmp_path: Path) -> None:
-    """S3 objects outlive the server here only because ministack is told to keep them on disk."""
-    with served(interval_factor=100, S3_PERSIST="1", S3_DATA_DIR=str(tmp_path)) as (endpoint, process):
+    with served(tmp_path, interval_factor=100) as endpoint:
         client("s3", endpoint).create_bucket(Bucket="lake")
         given = {"RoleARN": ROLE, "BucketARN": "arn:aws:s3:::lake"}
         firehose = client("firehose", endpoint)
         firehose.create_delivery_stream(DeliveryStreamName="plain", ExtendedS3DestinationConfiguration=given)
         firehose.put_record(DeliveryStreamName="plain", Record={"Data": b"the last word"})
         assert objects(endpoint, "") == {}
-        process.terminate()
-        process.wait()
-    assert any(path.read_bytes() == b"the last word" for path in tmp_path.rglob("*") if path.is_file())
+    kept = Home(tmp_path).objects
+    assert any(path.read_bytes() == b"the last word" for path in kept.rglob("*") if path.is_file())
