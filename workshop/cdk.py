@@ -31,8 +31,10 @@ _INPUTS = (
 class Command:
     """One `cdk` command under way. Leaving its `with` block early, for whatever reason, ends it and its children."""
 
-    def __init__(self, arguments: Iterable[str], *, environment: Mapping[str, str], log: Path) -> None:
-        """Start `cdk ARGUMENTS` in the tree, its output appended to `log`."""
+    def __init__(
+        self, arguments: Iterable[str], *, environment: Mapping[str, str], log: Path, folder: Path = ROOT
+    ) -> None:
+        """Start `cdk ARGUMENTS` in a folder, its output appended to `log`."""
         self._words = list(arguments)
         self._log = log
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -42,6 +44,7 @@ class Command:
                 [str(_NODE / "node"), str(_CDK), *self._words, "--ci", "--no-notices", "--no-color"],
                 environment=_with_tools(environment),
                 output=output,
+                folder=folder,
             )
 
     def wait(self) -> None:
@@ -71,6 +74,17 @@ def run(arguments: Iterable[str], *, environment: Mapping[str, str], log: Path) 
         WorkshopError: the command failed.
     """
     with Command(arguments, environment=environment, log=log) as command:
+        command.wait()
+
+
+def bootstrap(account: str, region: str, *, environment: Mapping[str, str], log: Path) -> None:
+    """Run `cdk bootstrap` beside its log: in the tree, cdk.json would have it synthesise the whole app as well.
+
+    Raises:
+        WorkshopError: the command failed.
+    """
+    words = ["bootstrap", f"aws://{account}/{region}"]
+    with Command(words, environment=environment, log=log, folder=log.parent) as command:
         command.wait()
 
 

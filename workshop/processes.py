@@ -5,14 +5,17 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import IO
 
 from workshop.places import ROOT
 
 
-def start(command: Sequence[str], *, environment: Mapping[str, str], output: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start a program in the tree, as the leader of a group of its own, which a terminal's Ctrl-C does not reach.
+def start(
+    command: Sequence[str], *, environment: Mapping[str, str], output: IO[bytes], folder: Path = ROOT
+) -> subprocess.Popen[bytes]:
+    """Start a program in a folder, as the leader of a group of its own, which a terminal's Ctrl-C does not reach.
 
     Interrupted meanwhile, it ends what it has started before the interrupt goes on.
     """
@@ -22,7 +25,7 @@ def start(command: Sequence[str], *, environment: Mapping[str, str], output: IO[
             started.append(
                 subprocess.Popen(  # noqa: S603 - callers name programs of the environment
                     list(command),
-                    cwd=ROOT,
+                    cwd=folder,
                     env=dict(environment),
                     stdin=subprocess.DEVNULL,
                     stdout=output,

@@ -79,7 +79,7 @@ def up_local(steps: Steps) -> Target:
         target = _start(steps, home)
         environment = isolated(os.environ, target.endpoint)
         with steps.step("bootstrap", "cdk bootstrap, while the app is synthesised"):
-            cdk.run(["bootstrap", f"aws://{ACCOUNT}/{REGION}"], environment=environment, log=log)
+            cdk.bootstrap(ACCOUNT, REGION, environment=environment, log=log)
         with steps.step("synthesis", "cdk synth"):
             synthesis.wait()
     with steps.step("deploy", "cdk deploy --all"):
@@ -101,7 +101,7 @@ def up_aws(steps: Steps) -> Target:
     with steps.step("account", "who deploys"):
         account = target.client("sts").get_caller_identity()["Account"]
     with steps.step("bootstrap", f"cdk bootstrap aws://{account}/{target.region}"):
-        cdk.run(["bootstrap", f"aws://{account}/{target.region}"], environment=os.environ, log=log)
+        cdk.bootstrap(account, target.region, environment=os.environ, log=log)
     with steps.step("deploy", "cdk deploy --all"):
         cdk.run(["deploy", "--all", "--require-approval", "never"], environment=os.environ, log=log)
     return target
