@@ -76,6 +76,7 @@ def _item(ledger: Ledger) -> dict[str, Any]:
                 "first_tick": _n(plan.ticks.start),
                 "ticks": _n(len(plan.ticks)),
                 "products": _n(plan.products),
+                "overnight": {"BOOL": plan.overnight},
                 "receipts": _receipts_item(plan.receipts),
             }
         }
@@ -96,6 +97,7 @@ def _ledger(item: dict[str, Any]) -> Ledger:
             seed=int(plan["seed"]["N"]),
             ticks=range(first := int(plan["first_tick"]["N"]), first + int(plan["ticks"]["N"])),
             products=int(plan["products"]["N"]),
+            overnight=plan["overnight"]["BOOL"],
             receipts=_receipts(plan["receipts"]),
         ),
         events_sent=int(item["events_sent"]["N"]),

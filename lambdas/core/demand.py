@@ -14,7 +14,9 @@ from functools import cache
 from statistics import NormalDist
 from typing import Final, NamedTuple
 
+from lambdas.core import replenishment
 from lambdas.core.master_data import Store
+from lambdas.core.replenishment import DAY_SPREAD
 from lambdas.core.trading_calendar import TICKS_PER_HOUR, local_quarter
 
 _LEVELS_PER_OCTAVE: Final = 16
@@ -25,15 +27,6 @@ _HOURLY = (0.45, 0.8, 0.95, 1.0, 1.15, 1.35, 1.1, 0.85, 0.85, 1.0, 1.4, 1.6, 1.2
 _WEEKDAYS = (0.9, 0.9, 0.95, 1.0, 1.15, 1.3, 0.8)
 """Demand relative to the week's mean, Monday to Sunday."""
 _OPENING_HOUR: Final = 7
-_DAY_SPREAD: Final = 0.3
-"""Standard deviation of the logarithm of what a product sells on one day in one store, relative to what is expected."""
-
-LEAD_TIME: Final = 2 * TICKS_PER_HOUR
-"""Ticks from an alert to the unloaded truck for which the reorder point covers demand."""
-_SAFETY: Final = 1.65
-"""Safety factor of the reorder point: the shelf lasts through the lead time in 95 % of cycles."""
-_DAY_SAFETY: Final = 1.5
-"""Safety factor of the order-up-to level."""
 
 
 class ShelfPolicy(NamedTuple):
@@ -127,22 +120,14 @@ def store_level(seed: int, store_id: str) -> int:
 
 @cache
 def shelf_policy(mean: int) -> ShelfPolicy:
-    """Return the reorder point and the order-up-to level of a shelf from its mean level.
-
-    Reorder point: demand over the lead time plus safety stock. Order-up-to level: demand over review period (a trading
-    day) and lead time plus safety stock, with the day's own spread. Silver, Pyke and Thomas, Inventory and Production
-    Management in Supply Chains, 4th ed. (2017), chapter 6: s = x_L + k sd_L and S = x_(R+L) + k sd_(R+L).
-    """
-    lead = rate(mean) * LEAD_TIME
-    cycle = rate(mean) * (len(_HOURLY) * TICKS_PER_HOUR + LEAD_TIME)
-    reorder_point = math.ceil(lead + _SAFETY * math.sqrt(lead))
-    order_up_to = math.ceil(cycle + _DAY_SAFETY * math.sqrt(cycle + (_DAY_SPREAD * cycle) ** 2))
-    return ShelfPolicy(reorder_point, max(order_up_to, reorder_point + 1))
+    """Return the reorder point and the order-up-to level of a shelf from its mean level."""
+    low = replenishment.reorder_point(rate(mean))
+    return ShelfPolicy(low, replenishment.order_up_to(low))
 
 
 _GOLDEN: Final = (math.sqrt(5) - 1) / 2
 _WHIMS: Final = tuple(
-    round(NormalDist(-(_DAY_SPREAD**2) / 2, _DAY_SPREAD).inv_cdf((draw + 0.5) / 256) / math.log(2) * _LEVELS_PER_OCTAVE)
+    round(NormalDist(-(DAY_SPREAD**2) / 2, DAY_SPREAD).inv_cdf((draw + 0.5) / 256) / math.log(2) * _LEVELS_PER_OCTAVE)
     for draw in range(256)
 )
 """How a product's demand in one store deviates on one day (weather, offers, whims): log-normal, mean 1, by a byte."""

@@ -26,6 +26,7 @@ class Plan:
     seed: int
     ticks: range
     products: int
+    overnight: bool
     receipts: tuple[Receipt, ...] = ()
 
     def units_received(self) -> dict[str, int]:
@@ -53,7 +54,7 @@ class Ledger:
     events_sent: int = 0
     """Events of all ticks before `next_tick`, each counted once however often it was sent."""
 
-    def planned(self, run_id: str, seed: int, ticks: int, product_ids: list[str]) -> "Ledger":
+    def planned(self, run_id: str, seed: int, ticks: int, product_ids: list[str], *, overnight: bool) -> "Ledger":
         """Return the next version, with a plan for the next `ticks` that takes up the receipts of the given products.
 
         The store carries at least the products it carried. A receipt of a product that it does not carry waits.
@@ -64,6 +65,7 @@ class Ledger:
             seed=seed,
             ticks=range(self.next_tick, self.next_tick + ticks),
             products=len(product_ids),
+            overnight=overnight,
             receipts=tuple(receipt for receipt in self.receipts if receipt.product_id in carried),
         )
         waiting = tuple(receipt for receipt in self.receipts if receipt.product_id not in carried)

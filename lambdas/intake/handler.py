@@ -1,26 +1,38 @@
-"""Firehose's data transformation: what is no stock event never reaches the lake."""
+"""Firehose's data transformation: what is no stock event never reaches the lake, and who runs low is told on."""
 
 import os
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.adapters.quarantine import Quarantine, s3
+from lambdas.adapters.sightings_queue import SightingsQueue, sqs
 from lambdas.core.settings import setting
+from lambdas.core.sightings import messages
 from lambdas.intake.transformation import transform
 
 logger = Logger(service="intake")
 metrics = Metrics(namespace="InventoryWorkshop", service="intake")
 
 
-def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Screen one batch. When the quarantine cannot be written the invocation fails, and Firehose repeats the batch."""
-    bucket = setting(os.environ, "LAKE_BUCKET_NAME", passed_by="IngestStack")
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Screen one batch. When a refusal or a sighting cannot be kept the invocation fails, and Firehose repeats it."""
+    names = ("LAKE_BUCKET_NAME", "SIGHTINGS_QUEUE_URL")
+    bucket, queue = (setting(os.environ, name, passed_by="IngestStack") for name in names)
     batch = transform(event["records"])
-    if batch.rows:  # the client is not made for nothing: a start without it is shorter
+    # Clients are not made for nothing: a start without them is shorter.
+    if batch.rows:
         Quarantine(s3(), bucket).keep([record["recordId"] for record in event["records"]], batch.rows)
-    counts = {"EventsAccepted": batch.good, "EventsQuarantined": len(batch.rows), "RecordsTooLarge": batch.too_large}
+    if batch.sightings:
+        SightingsQueue(sqs(), queue).send(messages(batch.sightings, context.aws_request_id))
+    counts = {
+        "EventsAccepted": batch.good,
+        "EventsQuarantined": len(batch.rows),
+        "RecordsTooLarge": batch.too_large,
+        "Sightings": len(batch.sightings),
+    }
     for name, count in counts.items():
         metrics.add_metric(name, MetricUnit.Count, count)
     metrics.flush_metrics()

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from lambdas.core.contract import timestamp
 from lambdas.core.screening import Rejected, Screened, documents, screen
+from lambdas.core.sightings import Sighting, latest
 
 MAX_RESPONSE_BYTES: Final = 6_000_000
 """What a synchronous invocation may return, rounded down: Transform source data in Amazon Data Firehose, "6 MB"."""
@@ -17,10 +18,14 @@ _RESULT_BYTES: Final = len('{"recordId": "", "result": "ProcessingFailed", "data
 
 @dataclass(slots=True)
 class Batch:
-    """The answer to Firehose, the refused documents as rows of the quarantine, and what there was to count."""
+    """The answer to Firehose, the refused documents as rows of the quarantine, and what there was to count.
+
+    `sightings` tell which shelves the batch shows low in the end, and which ones back.
+    """
 
     results: list[dict[str, str]]
     rows: list[dict[str, Any]]
+    sightings: list[Sighting]
     good: int = 0
     too_large: int = 0
 
@@ -32,7 +37,7 @@ def transform(records: Sequence[Mapping[str, Any]]) -> Batch:
     result would not fit into the response is `ProcessingFailed` as a whole, so that Firehose puts it, as it came, under
     the error prefix, and none of its documents is quarantined.
     """
-    batch = Batch(results=[], rows=[])
+    batch = Batch(results=[], rows=[], sightings=[])
     room = MAX_RESPONSE_BYTES - sum(_RESULT_BYTES + len(record["recordId"]) for record in records)
     for record in records:
         record_id = record["recordId"]
@@ -49,6 +54,8 @@ def transform(records: Sequence[Mapping[str, Any]]) -> Batch:
         )
         batch.good += len(screened.good)
         batch.rows += (_row(rejected, record_id, received_at) for rejected in screened.rejected)
+        batch.sightings += screened.sightings
+    batch.sightings = latest(batch.sightings)
     return batch
 
 

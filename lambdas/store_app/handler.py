@@ -21,13 +21,14 @@ metrics = Metrics(namespace="InventoryWorkshop", service="store-app")
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Trade as the payload says: `{"hours": 1, "stores": 10, "products": 50, "first_store": 1}`, all optional."""
     request = Request.parse(event)
-    names = ("DELIVERY_STREAM_NAME", "SHELVES_TABLE_NAME", "SEED")
-    stream, table, seed = (setting(os.environ, name, passed_by="IngestStack") for name in names)
+    names = ("DELIVERY_STREAM_NAME", "SHELVES_TABLE_NAME", "SEED", "OVERNIGHT_REPLENISHMENT")
+    stream, table, seed, overnight = (setting(os.environ, name, passed_by="IngestStack") for name in names)
     report = trade(
         request,
         shelves=ShelvesTable(dynamodb(), table),
         stream=DeliveryStream(firehose(), stream, clock=monotonic, sleep=sleep, rng=SystemRandom()),
         seed=int(seed),
+        overnight=overnight == "yes",
         run_id=context.aws_request_id,
         remaining=lambda: context.get_remaining_time_in_millis() / 1_000,
         clock=monotonic,

@@ -94,6 +94,7 @@ def trade(
     shelves: Shelves,
     stream: Stream,
     seed: int,
+    overnight: bool,
     run_id: str,
     remaining: Callable[[], float],
     clock: Callable[[], float],
@@ -103,11 +104,12 @@ def trade(
     Day by day, and within a day in groups of stores: write each store's plan, send the events, commit. A plan found
     unfinished is finished first, and what that sends is counted; `ticks` is the request's own part alone. Killed
     anywhere and called again, it sends every event at least once, with the same bytes; a run that meets another one in
-    a store goes on from where that one got to. `remaining` tells the invocation's time left, `clock` the time, both in
+    a store goes on from where that one got to. `overnight` says whether shelves are filled up every night, for want of
+    trucks. `remaining` tells the invocation's time left, `clock` the time, both in
     seconds. Raises `OutOfTime` between two groups, and whatever the ports raise.
     """
     started = clock()
-    stores = [_Store(number, shelves, request, seed, run_id) for number in request.store_numbers()]
+    stores = [_Store(number, shelves, request, seed, overnight, run_id) for number in request.store_numbers()]
     booked: list[_Booked] = []
     while unfinished := [store for store in stores if not store.is_done()]:
         for group in _groups(unfinished, request.products):
@@ -159,11 +161,14 @@ def _trade_once(group: list["_Store"], stream: Stream, remaining: Callable[[], f
 class _Store:
     """One store's way through a run: its ledger as last seen, and the ticks that are still to be planned."""
 
-    def __init__(self, number: int, shelves: Shelves, request: Request, seed: int, run_id: str) -> None:
+    def __init__(
+        self, number: int, shelves: Shelves, request: Request, seed: int, overnight: bool, run_id: str
+    ) -> None:
         self._number = number
         self._shelves = shelves
         self._products = request.products
         self._seed = seed
+        self._overnight = overnight
         self._run_id = run_id
         self._unplanned = request.ticks
         self._ledger: Ledger | None = None
@@ -178,7 +183,8 @@ class _Store:
             ledger = self._seen()
             products = catalogue.products(self._seed, max(self._products, len(ledger.on_hand)))
             ticks = min(self._unplanned, TICKS_PER_DAY)
-            planned = ledger.planned(self._run_id, self._seed, ticks, [product.product_id for product in products])
+            product_ids = [product.product_id for product in products]
+            planned = ledger.planned(self._run_id, self._seed, ticks, product_ids, overnight=self._overnight)
             self._write(planned)
             if self._seen().plan == planned.plan:  # also when the answer to the write was lost
                 self._unplanned -= ticks
@@ -187,7 +193,7 @@ class _Store:
     def run(self, plan: Plan) -> Run:
         """Simulate a plan from the units on hand; shelves that are new in it open full."""
         store = catalogue.store(plan.seed, self._number)
-        shop = Shop(plan.seed, store, catalogue.products(plan.seed, plan.products))
+        shop = Shop(plan.seed, store, catalogue.products(plan.seed, plan.products), overnight=plan.overnight)
         on_hand = self._seen().on_hand
         return shop.simulate(on_hand + shop.opening_stock()[len(on_hand) :], plan.ticks, plan.units_received())
 

@@ -131,6 +131,9 @@ def test_the_response_never_exceeds_its_limit(records: list[bytes], room: int) -
 # --- The handler -----------------------------------------------------------------------------------------------------
 
 
+CONTEXT: Any = mock.Mock(aws_request_id="request")
+
+
 class Bucket:
     """Stands in for S3."""
 
@@ -144,12 +147,13 @@ class Bucket:
 def invoke(bucket: Any, *records: dict[str, Any]) -> dict[str, Any]:
     event = {"invocationId": "i", "deliveryStreamArn": "arn", "region": "eu-west-1", "records": list(records)}
     with mock.patch("lambdas.intake.handler.s3", return_value=bucket):
-        return handler(event, None)
+        return handler(event, CONTEXT)
 
 
 @pytest.fixture
 def _lake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAKE_BUCKET_NAME", "lake")
+    monkeypatch.setenv("SIGHTINGS_QUEUE_URL", "https://queue")
 
 
 @pytest.mark.usefixtures("_lake")
@@ -158,7 +162,7 @@ def test_a_batch_is_one_log_line_and_one_set_of_metrics_without_the_documents(
 ) -> None:
     answer = invoke(Bucket(), record(line().encode()), record(b"SECRET\nSECRET", 1), record(line().encode(), 2))
     assert [result["result"] for result in answer["records"]] == ["Ok", "Dropped", "Ok"]
-    counts = {"EventsAccepted": 2, "EventsQuarantined": 2, "RecordsTooLarge": 0}
+    counts = {"EventsAccepted": 2, "EventsQuarantined": 2, "RecordsTooLarge": 0, "Sightings": 0}
     (log,) = caplog.records
     assert counts.items() <= vars(log).items()
     (text,) = [text for text in capsys.readouterr().out.splitlines() if "_aws" in text]
@@ -169,10 +173,14 @@ def test_a_batch_is_one_log_line_and_one_set_of_metrics_without_the_documents(
 
 
 @pytest.mark.usefixtures("_lake")
-def test_a_batch_without_refused_documents_makes_no_client() -> None:
+def test_a_batch_without_refusals_and_sightings_makes_no_client() -> None:
     event = {"records": [record(line().encode())]}
-    with mock.patch("lambdas.intake.handler.s3", side_effect=AssertionError("made")):
-        assert [result["result"] for result in handler(event, None)["records"]] == ["Ok"]
+    made = AssertionError("made")
+    with (
+        mock.patch("lambdas.intake.handler.s3", side_effect=made),
+        mock.patch("lambdas.intake.handler.sqs", side_effect=made),
+    ):
+        assert [result["result"] for result in handler(event, CONTEXT)["records"]] == ["Ok"]
 
 
 @pytest.mark.usefixtures("_lake")

@@ -85,8 +85,9 @@ class Ports:
 def run(world: World, request: Request, step: Hook = nothing, run_id: str = "run") -> dict[str, Any]:
     ports = Ports(world, both(step, at(2_000, endless)))
     return trade(
-        request, shelves=ports, stream=ports, seed=SEED, run_id=run_id, remaining=lambda: 900.0, clock=lambda: 0.0
-    )
+        request, shelves=ports, stream=ports, seed=SEED, overnight=True, run_id=run_id,
+        remaining=lambda: 900.0, clock=lambda: 0.0,
+    )  # fmt: skip
 
 
 def at(number: int, action: Hook) -> Hook:
@@ -304,7 +305,8 @@ def test_an_unfinished_plan_is_finished_with_its_own_seed_and_products() -> None
     ports = Ports(world)
     report = trade(
         Request(hours=1, stores=1, products=2),
-        shelves=ports, stream=ports, seed=8, run_id="second", remaining=lambda: 900.0, clock=lambda: 0.0,
+        shelves=ports, stream=ports, seed=8, overnight=False, run_id="second",
+        remaining=lambda: 900.0, clock=lambda: 0.0,
     )  # fmt: skip
     first = {i: line for i, line in world.lines().items() if int(i.rpartition("-")[2]) < 49}
     assert first == expected(Request(hours=1, stores=1, products=3), opening, {"S00001": 49})
@@ -466,7 +468,8 @@ def test_a_run_out_of_time_stops_between_groups_and_says_how_far_it_came() -> No
     ):
         trade(
             Request(hours=30, stores=2, products=3),
-            shelves=ports, stream=ports, seed=SEED, run_id="r", remaining=lambda: next(times), clock=lambda: 0.0,
+            shelves=ports, stream=ports, seed=SEED, overnight=True, run_id="r",
+            remaining=lambda: next(times), clock=lambda: 0.0,
         )  # fmt: skip
     assert {ledger.plan for ledger in world.ledgers.values()} == {None}
     assert set(ends(world).values()) == {45 + 96}
