@@ -2,17 +2,22 @@
 
 from aws_cdk import App
 
+from stacks.alerts import AlertsStack
 from stacks.ingest import IngestStack
 from stacks.lake import LakeStack
 from stacks.settings import Settings
 from stacks.standards import apply_standards
+from stacks.trucks import TrucksStack
 
 
 def compose(app: App) -> App:
     """Put every stack into the app, as its context says."""
     settings = Settings.from_context(app.node)
     lake = LakeStack(app, "InventoryLake", settings=settings)
-    IngestStack(app, "InventoryIngest", settings=settings, lake=lake)
+    alerts = AlertsStack(app, "InventoryAlerts")
+    ingest = IngestStack(app, "InventoryIngest", settings=settings, lake=lake, alerts=alerts)
+    if settings.ships_trucks:
+        TrucksStack(app, "InventoryTrucks", settings=settings, alerts=alerts, ingest=ingest)
     apply_standards(app)
     return app
 

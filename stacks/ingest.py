@@ -19,22 +19,23 @@ from aws_cdk.aws_scheduler import Schedule, ScheduleExpression, ScheduleTargetIn
 from aws_cdk.aws_scheduler_targets import LambdaInvoke
 from constructs import Construct
 
+from stacks.alerts import AlertsStack
 from stacks.constructs.outputs import Outputs
-from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.python_function import POWERTOOLS, PythonFunction
 from stacks.lake import LakeStack
 from stacks.settings import Settings
-
-_POWERTOOLS = ("aws_lambda_powertools", "jmespath", "typing_extensions")
 
 
 class IngestStack(Stack):
     """How events come to be and reach the lake."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, lake: LakeStack) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, settings: Settings, lake: LakeStack, alerts: AlertsStack
+    ) -> None:
         super().__init__(scope, construct_id, description="Inventory workshop: StoreApp, Firehose and the intake")
-        intake = self._intake(lake)
+        intake = self._intake(lake, alerts)
         stream = self._stream(lake, intake)
-        shelves = Table(
+        self.shelves = shelves = Table(
             self,
             "Shelves",
             partition_key=Attribute(name="store_id", type=AttributeType.STRING),
@@ -60,20 +61,26 @@ class IngestStack(Stack):
             shelves_table=shelves.table_name,
         )
 
-    def _intake(self, lake: LakeStack) -> PythonFunction:
+    def _intake(self, lake: LakeStack, alerts: AlertsStack) -> PythonFunction:
         intake = PythonFunction(
             self,
             "Intake",
             folder="intake",
-            packages=_POWERTOOLS,
-            description="Screens what Firehose buffers: good events on, bad documents to quarantine",
-            environment={"LAKE_BUCKET_NAME": lake.bucket.bucket_name},
+            packages=POWERTOOLS,
+            description="Screens what Firehose buffers: events on, refusals to quarantine, low shelves told",
+            environment={
+                "LAKE_BUCKET_NAME": lake.bucket.bucket_name,
+                "SIGHTINGS_QUEUE_URL": alerts.sightings.queue.queue_url,
+            },
             # Firehose gives a processor five minutes; a batch takes well under a second.
             timeout=Duration.minutes(1),
             memory_mib=512,
         )
         intake.role.add_to_policy(
             PolicyStatement(actions=["s3:PutObject"], resources=[lake.bucket.arn_for_objects("quarantine/*")])
+        )
+        intake.role.add_to_policy(
+            PolicyStatement(actions=["sqs:SendMessage"], resources=[alerts.sightings.queue.queue_arn])
         )
         self._acknowledge_objects(intake.role, lake, "quarantine")
         return intake
@@ -150,12 +157,13 @@ class IngestStack(Stack):
             self,
             "StoreApp",
             folder="store_app",
-            packages=(*_POWERTOOLS, "faker"),
+            packages=(*POWERTOOLS, "faker"),
             description="Simulates the stores and sends what changed on their shelves",
             environment={
                 "DELIVERY_STREAM_NAME": stream.delivery_stream_name,
                 "SHELVES_TABLE_NAME": shelves.table_name,
                 "SEED": str(settings.seed),
+                "OVERNIGHT_REPLENISHMENT": "no" if settings.ships_trucks else "yes",
             },
             timeout=Duration.minutes(15),
             # One full vCPU, the most a single-threaded function can use, comes with 1,769 MB.

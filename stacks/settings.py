@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from constructs import Node
 
@@ -24,6 +25,17 @@ class Settings:
     """Seed of the simulation: same seed and deliveries, same bytes."""
     schedule_minutes: int = 0
     """Minutes between scheduled runs of StoreApp; 0 means it runs by hand alone."""
+    trucks: bool = True
+    """Whether the delivery-truck system is deployed; without it, and without a webhook, alerts are only announced."""
+    truck_speedup: int = 240
+    """How many times faster than on the road trucks drive: a trip of four hours takes a minute."""
+    truck_webhook_url: str | None = None
+    """Where a truck system of the user's own hears of alerts; ours is left out then, so that no alert calls two trucks."""
+
+    @property
+    def ships_trucks(self) -> bool:
+        """Whether our trucks fill the shelves; otherwise StoreApp's stores are replenished overnight."""
+        return self.trucks and self.truck_webhook_url is None
 
     @staticmethod
     def from_context(node: Node) -> "Settings":
@@ -38,6 +50,9 @@ class Settings:
         return Settings(
             target=target,
             seed=_whole_number(node, "seed", default=Settings.seed, least=0, most=2**31 - 1),
+            trucks=_yes_or_no(node, "trucks", default=Settings.trucks),
+            truck_speedup=_whole_number(node, "truck_speedup", default=Settings.truck_speedup, least=1, most=10_000),
+            truck_webhook_url=_web_address(node, "truck_webhook_url", local=target == "local"),
             schedule_minutes=_whole_number(node, "schedule_minutes", default=0, least=0, most=24 * 60),
         )
 
@@ -49,3 +64,24 @@ def _whole_number(node: Node, name: str, *, default: int, least: int, most: int)
     if not str(given).isascii() or not str(given).isdigit() or not least <= int(given) <= most:
         raise BadSetting(f"-c {name}={given} is not usable; give a whole number from {least} to {most}")
     return int(given)
+
+
+def _yes_or_no(node: Node, name: str, *, default: bool) -> bool:
+    given: Any = node.try_get_context(name)
+    if given is None:
+        return default
+    if str(given).lower() not in ("yes", "no"):
+        raise BadSetting(f"-c {name}={given} is not usable; give yes or no")
+    return str(given).lower() == "yes"
+
+
+def _web_address(node: Node, name: str, *, local: bool) -> str | None:
+    """Return an https address without credentials; the embedded AWS also reaches http on this machine."""
+    given: Any = node.try_get_context(name)
+    if given is None:
+        return None
+    address = urlsplit(str(given))
+    is_here = local and address.scheme == "http" and address.hostname == "127.0.0.1"
+    if not (address.scheme == "https" or is_here) or not address.hostname or address.username or address.fragment:
+        raise BadSetting(f"-c {name}={given} is not usable; give an address such as https://trucks.example.com/alerts")
+    return str(given)

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -75,8 +75,17 @@ def statement_of(name: str) -> str:
     return queries[name].read_text(encoding="utf-8")
 
 
-def ask(target: Target, resources: Mapping[str, str], statement: str, *, limit: int = 0) -> Answer:
+def ask(
+    target: Target,
+    resources: Mapping[str, str],
+    statement: str,
+    *,
+    texts: Sequence[str] = (),
+    limit: int = 0,
+) -> Answer:
     """Run one statement and return at most `limit` rows of its answer; 0 means all.
+
+    Each `?` of the statement stands for one of the `texts`; they are execution parameters, so no text becomes SQL.
 
     Raises:
         WorkshopError: Athena refused or failed the statement; the message is Athena's own.
@@ -91,7 +100,10 @@ def ask(target: Target, resources: Mapping[str, str], statement: str, *, limit: 
     begun = time.monotonic()
     with connection.cursor() as cursor:
         try:
-            cursor.execute(statement)
+            if texts:
+                cursor.execute(statement, [_literal(text) for text in texts], paramstyle="qmark")
+            else:
+                cursor.execute(statement)
             rows = cursor.fetchmany(limit) if limit else cursor.fetchall()
         except DatabaseError as error:
             raise _refusal(error) from error
@@ -103,6 +115,11 @@ def ask(target: Target, resources: Mapping[str, str], statement: str, *, limit: 
             data_scanned_bytes=cursor.data_scanned_in_bytes or 0,
             milliseconds=round((time.monotonic() - begun) * 1000),
         )
+
+
+def _literal(text: str) -> str:
+    """Write a text as an execution parameter wants it: quoted ("Use execution parameters", Athena user guide)."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _refusal(error: DatabaseError) -> Exception:

@@ -4,18 +4,23 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 from typer.exceptions import Abort, TyperException
 
-from workshop import ask, checks, flow, screen, trade
+from workshop import alerts as shelf_alerts
+from workshop import ask, checks, closing, flow, screen, tracing, trade
 from workshop import doctor as checkup
+from workshop import redrive as dead_letters
+from workshop import replay as failures
 from workshop import up as deployment
 from workshop.environment import HERE
 from workshop.errors import WorkshopError
+from workshop.movers import MAX_RATE
 from workshop.places import ROOT, local_home
 from workshop.steps import Steps
 from workshop.target import aws_in_plain_words, find_target
@@ -55,16 +60,17 @@ def up(
     with deployment.alone():
         if aws:
             target = deployment.up_aws(steps)
-            counts = deployment.first_day(steps, target)
+            counts = deployment.first_trucks(steps, target, deployment.first_day(steps, target))
         else:
             with deployment.stopped_unless_done():
                 target = deployment.up_local(steps)
-                counts = deployment.first_day(steps, target)
+                counts = deployment.first_trucks(steps, target, deployment.first_day(steps, target))
     resources = target.resources()
     with steps.step("answers", "Athena"):
         answers = [
             (question, ask.ask(target, resources, statement, limit=6)) for question, statement in _first_questions()
         ]
+        filled = closing.refilled(target, resources, limit=8)
     if as_json:
         _print_json({**flow.status(target, resources, counts), "steps": steps.as_documents()})
         return
@@ -74,6 +80,7 @@ def up(
         screen.resources_table(resources),
         screen.hops_table(counts),
         *(screen.answer_table(answer, title=question) for question, answer in answers),
+        *([screen.refilled_table(filled)] if filled else []),
         screen.closing_panel(steps.total, aws=aws),
     )
 
@@ -170,12 +177,116 @@ def status(aws: Aws = False, as_json: Json = False) -> None:
     target = find_target(aws=aws)
     resources = target.resources()
     counts = flow.count(target, resources)
+    document = flow.status(target, resources, counts)
     if as_json:
-        _print_json(flow.status(target, resources, counts))
+        _print_json(document)
         return
     where = target.endpoint or f"AWS, {target.region}"
     out.print(f"Running on {where}.", highlight=False)
-    screen.show(out, screen.resources_table(resources), screen.hops_table(counts))
+    screen.show(
+        out,
+        screen.resources_table(resources),
+        screen.hops_table(counts),
+        screen.queues_table(document["queues"]),
+        screen.loop_table(document["alerts"], document["deliveries"]),
+    )
+
+
+@app.command()
+def alerts(
+    is_open: Annotated[bool | None, typer.Option("--open/--closed", help="Only the open ones, or the closed.")] = None,
+    store: Annotated[str | None, typer.Option(help="Only those of one store, such as S00001.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Show at most this many; 0 means all.")] = 20,
+    aws: Aws = False,
+    as_json: Json = False,
+) -> None:
+    """Show which shelves ran low, since when, and which truck came: the open alerts first, then the newest."""
+    target = find_target(aws=aws)
+    state = None if is_open is None else shelf_alerts.OPEN if is_open else shelf_alerts.CLOSED
+    found = shelf_alerts.read(target, target.resources(), state=state, store_id=store, limit=limit)
+    if as_json:
+        _print_json({"alerts": [alert.as_document() for alert in found]})
+        return
+    if not found:
+        out.print("No alerts.")
+        return
+    out.print(screen.alerts_table(found, datetime.now(UTC)))
+    if limit and len(found) == limit:
+        out.print(f"The first {limit} alerts; --limit 0 shows all.", style="dim", highlight=False)
+
+
+@app.command()
+def trace(
+    event_id: Annotated[str, typer.Argument(help="The event's id, such as S00001-P0001-96.")],
+    aws: Aws = False,
+    as_json: Json = False,
+) -> None:
+    """Follow one event through every hop, from the store to the truck, with the time spent in each."""
+    target = find_target(aws=aws)
+    followed = tracing.trace(target, target.resources(), event_id)
+    if as_json:
+        _print_json(followed.as_document())
+        return
+    out.print(screen.trace_table(followed))
+
+
+@app.command()
+def redrive(
+    queues: Annotated[
+        list[str] | None, typer.Argument(help="Queues such as sightings, or deliveries; all of them without a name.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what is dead, why, and what would go.")] = False,
+    rate: Annotated[int, typer.Option(min=1, max=MAX_RATE, help="Messages a second at most.")] = 50,
+    aws: Aws = False,
+    as_json: Json = False,
+) -> None:
+    """Put dead letters back into their queue and failed deliveries back on the road; poison stays and is named."""
+    target = find_target(aws=aws)
+    outcome = dead_letters.redrive(
+        target, target.resources(), queues or [], rate=rate, dry_run=dry_run, steps=Steps(progress_to)
+    )
+    if as_json:
+        _print_json(dead_letters.as_document(outcome, dry_run=dry_run))
+        return
+    for name, lane in outcome.items():
+        done = f"{len(lane.ready):,} would go back" if dry_run else f"{lane.moved:,} went back"
+        out.print(f"[bold]{name}[/]: {lane.dead:,} dead, {done}, {len(lane.left):,} stay.", highlight=False)
+        _list_reasons("stays", {letter.message_id: letter.reason for letter in lane.left})
+        _list_reasons("would go", {letter.message_id: letter.reason for letter in lane.ready} if dry_run else {})
+
+
+@app.command()
+def replay(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go and why the rest stays.")] = False,
+    quarantine: Annotated[
+        bool | None,
+        typer.Option("--quarantine/--errors", help="Only what the intake refused, or what Firehose failed on."),
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Only what failed for a reason that holds this text.")] = "",
+    aws: Aws = False,
+    as_json: Json = False,
+) -> None:
+    """Put refused documents and failed records that are stock events now back into the stream, once."""
+    target = find_target(aws=aws)
+    resources = target.resources()
+    wanted = {True: (failures.QUARANTINE,), False: (failures.ERRORS,), None: (failures.QUARANTINE, failures.ERRORS)}
+    with Steps(progress_to).step("replay", "what failed, as far as it is an event now") as progress:
+        outcome = failures.replay(
+            target.client("s3"),
+            resources["lake_bucket"],
+            failures.to_stream(resources["delivery_stream"]),
+            prefixes=wanted[quarantine],
+            reason=reason,
+            dry_run=dry_run,
+            progress=progress,
+        )
+    if as_json:
+        _print_json(outcome.as_document(dry_run=dry_run))
+        return
+    done = "would go back" if dry_run else "went back into the stream"
+    out.print(f"{outcome.replayed:,} documents {done}, {outcome.left.total():,} stay.", highlight=False)
+    _list_reasons("stay:", {f"{count:,}": why for why, count in outcome.left.most_common()})
+    _list_reasons("skipped:", outcome.skipped)
 
 
 @app.command()
@@ -253,6 +364,13 @@ def _outcome(command: Callable[[], Any], tell: Callable[[str, str, str], None]) 
             tell("Interrupted", "Interrupted.", "Repeat the command to go on.")
         return code
     return 1
+
+
+def _list_reasons(what: str, reasons: Mapping[str, str], limit: int = 20) -> None:
+    for name, reason in list(reasons.items())[:limit]:
+        out.print(f"  {what} {screen.printable(name)}: {screen.printable(reason)}", style="dim", highlight=False)
+    if len(reasons) > limit:
+        out.print(f"  and {len(reasons) - limit:,} more; --json names all.", style="dim", highlight=False)
 
 
 def _tell(_: str, message: str, next_step: str) -> None:

@@ -1,9 +1,12 @@
-"""How many events passed each hop of the pipeline: counted in the stores' books and in the lake."""
+"""What passed each hop and what waits there: counted in the stores' books, the lake, the queues and the tables."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lambdas.adapters.shelves import ledger_of
+from lambdas.core.ledger import Ledger, Receipt
 from workshop.ask import ask
 from workshop.errors import WorkshopError
 from workshop.target import Target
@@ -26,6 +29,16 @@ def books(target: Target, resources: Mapping[str, str]) -> list[int]:
         .paginate(TableName=resources["shelves_table"], ProjectionExpression="events_sent")
     )
     return [int(item["events_sent"]["N"]) for page in pages for item in page["Items"]]
+
+
+def receipts(target: Target, resources: Mapping[str, str]) -> list[Receipt]:
+    """Return what trucks have unloaded and no store has put on its shelves yet."""
+    pages = target.client("dynamodb").get_paginator("scan").paginate(TableName=resources["shelves_table"])
+    return [receipt for page in pages for item in page["Items"] for receipt in _unbooked(ledger_of(item))]
+
+
+def _unbooked(ledger: Ledger) -> tuple[Receipt, ...]:
+    return ledger.receipts + (ledger.plan.receipts if ledger.plan else ())
 
 
 def count(target: Target, resources: Mapping[str, str]) -> Counts:
@@ -59,8 +72,52 @@ def wait_until_queryable(
         time.sleep(0.2 if target.endpoint else 5)
 
 
+def loop(target: Target, resources: Mapping[str, str]) -> dict[str, Any]:
+    """Return the `queues`, `alerts` and `deliveries` parts of the status document.
+
+    They are counted anew: queues by their approximate depths, and both tables as a whole. What is not deployed holds
+    nothing.
+    """
+    alerts = _tally(target, resources.get("alerts_table"), "state")
+    return {
+        "queues": queues(target, resources),
+        "alerts": {"open": alerts["OPEN"], "closed": alerts["CLOSED"]},
+        "deliveries": dict(_tally(target, resources.get("deliveries_table"), "status")),
+    }
+
+
+def queues(target: Target, resources: Mapping[str, str]) -> dict[str, dict[str, int]]:
+    """Return the depths of every queue that has dead letters. A bus has dead letters alone: it holds nothing back."""
+    depths = {}
+    for letters, url in sorted(resources.items()):
+        name = letters.removesuffix("_dead_letters")
+        if name != letters:
+            waiting, in_flight = _depth(target, queue) if (queue := resources.get(f"{name}_queue")) else (0, 0)
+            # A dead letter that somebody is looking at is in flight, and as dead as the others.
+            depths[name] = {"waiting": waiting, "in_flight": in_flight, "dead": sum(_depth(target, url))}
+    return depths
+
+
+def _depth(target: Target, url: str) -> tuple[int, int]:
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    attributes = target.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    return int(attributes[names[0]]), int(attributes[names[1]])
+
+
+def _tally(target: Target, table: str | None, attribute: str) -> Counter[str]:
+    if table is None:
+        return Counter()
+    pages = (
+        target.client("dynamodb")
+        .get_paginator("scan")
+        .paginate(TableName=table, ProjectionExpression="#kind", ExpressionAttributeNames={"#kind": attribute})
+    )
+    return Counter(item[attribute]["S"] for page in pages for item in page["Items"])
+
+
 def status(target: Target | None, resources: Mapping[str, str], counts: Counts) -> dict[str, Any]:
     """Return the `status --json` document; no target means that nothing runs."""
+    nothing = {"queues": {}, "alerts": {"open": 0, "closed": 0}, "deliveries": {}}
     return {
         "target": target.name if target else "local",
         "running": target is not None,
@@ -68,7 +125,5 @@ def status(target: Target | None, resources: Mapping[str, str], counts: Counts) 
         "region": target.region if target else None,
         "resources": dict(resources),
         "events": counts,
-        "queues": {},
-        "alerts": {"open": 0, "closed": 0},
-        "deliveries": {},
+        **(loop(target, resources) if target else nothing),
     }

@@ -1,6 +1,7 @@
 """What a learner sees: tables and the closing screen of `up`, with everything from outside escaped."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -9,8 +10,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from workshop.alerts import Alert
 from workshop.ask import Answer
+from workshop.closing import Refilled
 from workshop.flow import Counts
+from workshop.tracing import Trace
 
 _NUMBERS = ("tinyint", "smallint", "integer", "bigint", "float", "double", "real", "decimal")
 
@@ -51,6 +55,111 @@ def hops_table(counts: Counts) -> Table:
     return table
 
 
+def queues_table(queues: Mapping[str, Mapping[str, int]]) -> Table:
+    """Return what waits in each queue, what is being handled, and what could not be."""
+    table = Table(title="Queues", title_justify="left", title_style="bold", header_style="cyan")
+    table.add_column("queue")
+    for column in ("waiting", "in flight", "dead"):
+        table.add_column(column, justify="right")
+    for name, depth in sorted(queues.items()):
+        dead = f"[red]{depth['dead']:,}[/]" if depth["dead"] else "0"
+        table.add_row(escape(name.replace("_", " ")), f"{depth['waiting']:,}", f"{depth['in_flight']:,}", dead)
+    return table
+
+
+def loop_table(alerts: Mapping[str, int], deliveries: Mapping[str, int]) -> Table:
+    """Return how many alerts and deliveries there are in each state."""
+    table = Table(title="Alerts and deliveries", title_justify="left", title_style="bold", header_style="cyan")
+    table.add_column("what")
+    table.add_column("state")
+    table.add_column("how many", justify="right")
+    for what, counts in (("alerts", alerts), ("deliveries", deliveries)):
+        for state, count in sorted(counts.items()):
+            table.add_row(what, _state(state.upper()), f"{count:,}")
+    return table
+
+
+def alerts_table(alerts: Sequence[Alert], now: datetime) -> Table:
+    """Return each alert with its age on the store's clock, when it was noticed on ours, and its truck."""
+    table = Table(title="Low shelves", title_justify="left", title_style="bold", header_style="cyan")
+    table.add_column("alert")
+    table.add_column("state")
+    table.add_column("stock", justify="right")
+    table.add_column("low for (store's time)", justify="right")
+    table.add_column("noticed", justify="right")
+    table.add_column("delivery")
+    table.add_column("truck")
+    table.add_column("units", justify="right")
+    for alert in alerts:
+        episode, delivery = alert.episode, alert.delivery
+        low_for = alert.age()
+        table.add_row(
+            printable(episode.alert_id),
+            _state(episode.state),
+            f"{episode.stock:,} < {episode.threshold:,}",
+            "[dim]not known[/]" if low_for is None else _duration(low_for),
+            f"{_duration(now - datetime.fromisoformat(episode.noticed_at))} ago",
+            *(
+                (_state(str(delivery.status)), printable(delivery.truck), f"{delivery.units:,}")
+                if delivery
+                else ("[dim]–[/]", "[dim]–[/]", "[dim]–[/]")
+            ),
+        )
+    return table
+
+
+def refilled_table(filled: Sequence[Refilled]) -> Table:
+    """Return the closed loop: shelves that ran low, the truck that came, the stock after."""
+    table = Table(
+        title="Which shelves ran low, and which truck filled them?", title_justify="left", title_style="bold",
+        header_style="cyan",
+    )  # fmt: skip
+    for column in ("store", "product"):
+        table.add_column(column)
+    table.add_column("ran low", justify="right")
+    table.add_column("truck")
+    table.add_column("from")
+    for column in ("km", "units", "stock after", "was low for"):
+        table.add_column(column, justify="right")
+    for alert, stock_after in ((each.alert, each.stock_after) for each in filled):
+        episode, delivery, age = alert.episode, alert.delivery, alert.age()
+        if delivery:
+            table.add_row(
+                printable(episode.store_id),
+                printable(episode.product_id),
+                f"{episode.stock:,} < {episode.threshold:,}",
+                printable(delivery.truck),
+                printable(delivery.depot),
+                f"{delivery.distance_km:,.0f}",
+                f"{delivery.units:,}",
+                f"{stock_after:,}",
+                _duration(age) if age is not None else "[dim]–[/]",
+            )
+    return table
+
+
+def trace_table(trace: Trace) -> Table:
+    """Return the hops of an event with their times and the waiting between them, then those that are missing."""
+    table = Table(
+        title=f"The way of {printable(trace.event_id)}", title_justify="left", title_style="bold", header_style="cyan"
+    )
+    table.add_column("hop")
+    table.add_column("at (UTC)", no_wrap=True)
+    table.add_column("waited", justify="right", no_wrap=True)
+    table.add_column("where", overflow="fold")
+    for hop, wait in zip(trace.hops, trace.waits(), strict=True):
+        note = f"\n[dim]{printable(hop.note)}[/]" if hop.note else ""
+        table.add_row(
+            hop.name,
+            f"{hop.at:%Y-%m-%d %H:%M:%S}.{hop.at.microsecond // 1000:03}" if hop.at else "[dim]–[/]",
+            "" if wait is None else f"{wait:,.3f} s",
+            printable(hop.where) + note,
+        )
+    for name in trace.missing:
+        table.add_row(f"[red]{name}[/]", "[red]not seen yet[/]", "", "")
+    return table
+
+
 def resources_table(resources: Mapping[str, str]) -> Table:
     """Return what is deployed."""
     table = Table(title="What was built", title_justify="left", title_style="bold", header_style="cyan")
@@ -69,6 +178,7 @@ def closing_panel(seconds: float, *, aws: bool) -> Panel:
         (f"generate{flag} --hours 24", "another trading day"),
         (f"query{flag} low_stock", "which shelf is most urgent?"),
         (f'query{flag} --sql "…"', "a question of your own"),
+        (f"alerts{flag}", "which shelves are low, and which truck comes?"),
         (f"status{flag}", "what runs, and how many events passed each hop"),
         (f"down{flag} --destroy", "remove everything"),
     ):
@@ -96,6 +206,25 @@ def _cell(value: Any) -> str:
             return f"{value:,.2f}"
         case _:
             return printable(str(value))
+
+
+_COLOURS = {"OPEN": "yellow", "IN_TRANSIT": "yellow", "FAILED": "red"}
+
+
+def _state(state: str) -> str:
+    colour = _COLOURS.get(state, "green")
+    return f"[{colour}]{printable(state.replace('_', ' ').lower())}[/]"
+
+
+def _duration(duration: timedelta) -> str:
+    """Write a duration in its two largest units."""
+    seconds = max(0, round(duration.total_seconds()))
+    days, hours, minutes = seconds // 86_400, seconds // 3_600 % 24, seconds // 60 % 60
+    if days:
+        return f"{days:,} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"
 
 
 def _bytes(count: int) -> str:

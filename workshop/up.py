@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from botocore.exceptions import ClientError
 
-from workshop import cdk, flow, trade
+from workshop import cdk, closing, flow, trade
 from workshop.errors import WorkshopError
 from workshop.local_aws import launcher
 from workshop.local_aws.home import Home
@@ -118,6 +118,26 @@ def first_day(steps: Steps, target: Target) -> flow.Counts:
             )
     with steps.step("delivery", "Firehose buffers, screens, converts, delivers") as progress:
         return flow.wait_until_queryable(target, resources, within=60 if target.endpoint else 600, progress=progress)
+
+
+def first_trucks(steps: Steps, target: Target, counts: flow.Counts) -> flow.Counts:
+    """Wait for the trucks that the low shelves called, and have the stores put on the shelves what those brought.
+
+    A truck's units are booked in the store's next tick, so the stores trade one hour more, unless nothing waits.
+    """
+    resources = target.resources()
+    if not closing.has_trucks(resources):
+        return counts
+    within = 120 if target.endpoint else 900
+    with steps.step("trucks", "low shelves call trucks, trucks drive and unload") as progress:
+        closing.wait_for_trucks(target, resources, within=within, progress=progress)
+    if flow.receipts(target, resources):
+        with steps.step("next hour", "the stores put on the shelves what came") as progress:
+            trade.generate(target, resources, hours=1, stores=STORES, products=PRODUCTS, progress=progress)
+    with steps.step("closing", "full shelves close their alerts") as progress:
+        counts = flow.wait_until_queryable(target, resources, within=within, progress=progress)
+        closing.wait_for_closing(target, resources, within=within, progress=progress)
+    return counts
 
 
 def down_local(*, destroy: bool) -> bool:

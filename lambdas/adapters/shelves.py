@@ -37,7 +37,7 @@ class ShelvesTable:
             TableName=self._table_name, Key={"store_id": {"S": store_id}}, ConsistentRead=True
         )
         item: dict[str, Any] | None = answer.get("Item")
-        return _ledger(item) if item else Ledger(store_id)
+        return ledger_of(item) if item else Ledger(store_id)
 
     def write(self, ledger: Ledger) -> None:
         """Write a version of a ledger; raise `Conflict` unless the stored version is the one before.
@@ -83,7 +83,8 @@ def _item(ledger: Ledger) -> dict[str, Any]:
     return item
 
 
-def _ledger(item: dict[str, Any]) -> Ledger:
+def ledger_of(item: dict[str, Any]) -> Ledger:
+    """Return the ledger that an item of the table holds."""
     plan = item["plan"]["M"] if "plan" in item else None
     return Ledger(
         store_id=item["store_id"]["S"],

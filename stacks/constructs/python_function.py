@@ -14,6 +14,9 @@ from constructs import Construct
 
 ROOT = Path(__file__).parent.parent.parent
 
+POWERTOOLS = ("aws_lambda_powertools", "jmespath", "typing_extensions")
+"""The packages of Powertools for AWS Lambda's logger and metrics."""
+
 
 class PythonFunction(Construct):
     """A function in `lambdas/<folder>`, with core, adapters, the contract, and the pure-Python packages it names.

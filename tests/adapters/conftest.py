@@ -9,9 +9,12 @@ from moto import mock_aws
 from lambdas.adapters.delivery_stream import firehose
 from lambdas.adapters.quarantine import s3
 from lambdas.adapters.shelves import dynamodb
+from lambdas.adapters.sightings_queue import sqs
 
 REGION: Final = "eu-west-1"
 BUCKET, TABLE, STREAM = "lake", "shelves", "stock-events"
+QUEUE_URL: Final = f"https://sqs.{REGION}.amazonaws.com/123456789012/sightings"
+_CLIENTS: Final = (firehose, s3, dynamodb, sqs)
 
 
 @pytest.fixture(scope="session")
@@ -23,10 +26,10 @@ def _clients() -> Iterator[None]:
         environment.setenv("AWS_DEFAULT_REGION", REGION)
         for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
             environment.delenv(name, raising=False)
-        for client in (firehose, s3, dynamodb):
+        for client in _CLIENTS:
             client.cache_clear()
         yield
-        for client in (firehose, s3, dynamodb):
+        for client in _CLIENTS:
             client.cache_clear()
 
 
@@ -49,4 +52,5 @@ def aws(_clients: None) -> Iterator[None]:
                 "Prefix": "events/",
             },
         )
+        sqs().create_queue(QueueName="sightings")
         yield

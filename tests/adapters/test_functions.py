@@ -17,9 +17,10 @@ from lambdas.core.simulation import Shop
 from lambdas.intake.handler import handler as intake
 from lambdas.store_app.handler import handler as store_app
 from lambdas.store_app.trading import BadRequest
-from tests.adapters.conftest import BUCKET, STREAM, TABLE
+from tests.adapters.conftest import BUCKET, QUEUE_URL, STREAM, TABLE
 
-SETTINGS = {"DELIVERY_STREAM_NAME": STREAM, "SHELVES_TABLE_NAME": TABLE, "SEED": "7", "LAKE_BUCKET_NAME": BUCKET}
+SETTINGS = {"DELIVERY_STREAM_NAME": STREAM, "SHELVES_TABLE_NAME": TABLE, "SEED": "7", "OVERNIGHT_REPLENISHMENT": "yes",
+            "LAKE_BUCKET_NAME": BUCKET, "SIGHTINGS_QUEUE_URL": QUEUE_URL}  # fmt: skip
 
 
 class Context:
@@ -29,6 +30,9 @@ class Context:
         return 900_000
 
 
+CONTEXT: Any = Context()
+
+
 @pytest.fixture(autouse=True)
 def _settings(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in SETTINGS.items():
@@ -36,8 +40,7 @@ def _settings(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def call(**payload: Any) -> dict[str, Any]:
-    context: Any = Context()
-    return store_app(payload, context)
+    return store_app(payload, CONTEXT)
 
 
 def accepted() -> bytes:
@@ -67,7 +70,7 @@ def test_what_store_app_sends_passes_the_intake() -> None:
         "approximateArrivalTimestamp": 1_795_176_000_123,
         "data": base64.b64encode(data).decode(),
     }
-    (result,) = intake({"records": [record]}, None)["records"]
+    (result,) = intake({"records": [record]}, CONTEXT)["records"]
     arrived = [json.loads(line) for line in base64.b64decode(result["data"]).splitlines()]
     assert len(arrived) == report["events"]
     assert {event["received_at"] for event in arrived} == {"2026-11-20T12:00:00.123Z"}
@@ -76,7 +79,7 @@ def test_what_store_app_sends_passes_the_intake() -> None:
 def test_a_refused_document_is_found_in_the_quarantine() -> None:
     data = base64.b64encode(b'{"event_id": 1}').decode()
     record = {"recordId": "r1", "approximateArrivalTimestamp": 1_795_176_000_123, "data": data}
-    assert intake({"records": [record]}, None) == {"records": [{"recordId": "r1", "result": "Dropped"}]}
+    assert intake({"records": [record]}, CONTEXT) == {"records": [{"recordId": "r1", "result": "Dropped"}]}
     client = s3()
     (item,) = client.list_objects_v2(Bucket=BUCKET, Prefix="quarantine/dt=2026-11-20/")["Contents"]
     row = json.loads(gzip.decompress(client.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read()))
@@ -139,7 +142,7 @@ def test_a_bad_request_touches_nothing() -> None:
         call(hours=0)
 
 
-@pytest.mark.parametrize("name", ["DELIVERY_STREAM_NAME", "SHELVES_TABLE_NAME", "SEED"])
+@pytest.mark.parametrize("name", ["DELIVERY_STREAM_NAME", "SHELVES_TABLE_NAME", "SEED", "OVERNIGHT_REPLENISHMENT"])
 def test_a_missing_setting_names_the_stack_that_passes_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "")
     with pytest.raises(MissingSetting, match=rf"^{name} is not set; IngestStack passes it\.$"):

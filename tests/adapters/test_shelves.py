@@ -15,6 +15,7 @@ PLANS = st.builds(
     seed=st.integers(0, 2**63),
     ticks=st.tuples(st.integers(1, 10**8), st.integers(1, 96)).map(lambda start: range(start[0], sum(start))),
     products=st.integers(1, 500),
+    overnight=st.booleans(),
     receipts=RECEIPTS,
 )
 LEDGERS = st.builds(
@@ -49,7 +50,7 @@ def test_a_ledger_is_read_as_it_was_written(shelves: ShelvesTable, ledger: Ledge
 def test_the_largest_ledger_fits_into_an_item(shelves: ShelvesTable) -> None:
     """400 KB: Constraints in Amazon DynamoDB."""
     receipts = tuple(Receipt("x" * 64, "P0001", 10**6) for _ in range(500))
-    ledger = Ledger("S00001", 1, 10**9, (10**6,) * 500, receipts, Plan("r" * 36, 7, range(1, 97), 500, receipts))
+    ledger = Ledger("S00001", 1, 10**9, (10**6,) * 500, receipts, Plan("r" * 36, 7, range(1, 97), 500, True, receipts))
     shelves.write(ledger)
     assert shelves.read("S00001") == ledger
 
@@ -74,7 +75,7 @@ def test_a_truck_that_appends_a_receipt_is_a_conflict_and_is_read(shelves: Shelv
         ExpressionAttributeValues={":receipt": {"L": [{"M": receipt}]}, ":one": {"N": "1"}},
     )
     with pytest.raises(Conflict):
-        shelves.write(before.planned("r", 7, 4, ["P0001"]))
+        shelves.write(before.planned("r", 7, 4, ["P0001"], overnight=True))
     assert shelves.read("S00001") == replace(before, version=2, receipts=(Receipt("D1", "P0001", 7),))
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from workshop.local_aws.protocol import Service
 
 DEFAULT_INTERVAL_FACTOR = 0.02
-"""Firehose's buffering intervals are multiplied by it: the deployed 60 s become 1.2 s."""
+"""Waiting is multiplied by it: Firehose's 60 s become 1.2 s, and a truck's two minutes on the road 2.4 s."""
 
 
 SNAPSHOT_SECONDS = 5
@@ -76,7 +76,7 @@ def _keep_scratch_at_home(home: Home) -> None:
     os.environ["TMPDIR"] = tempfile.tempdir = str(home.scratch)
 
 
-def _configure_ministack(home: Home, port: int) -> None:
+def _configure_ministack(home: Home, port: int, interval_factor: float) -> None:
     """Set what ministack reads from the environment when it is imported."""
     os.environ.update(
         GATEWAY_PORT=str(port),
@@ -88,13 +88,14 @@ def _configure_ministack(home: Home, port: int) -> None:
         STATE_DIR=str(home.state),
         S3_PERSIST="1",
         S3_DATA_DIR=str(home.objects),
+        SFN_WAIT_SCALE=str(interval_factor),
     )
 
 
 async def _serve(home: Home, listener: socket.socket, interval_factor: float) -> None:
     port = listener.getsockname()[1]
     _keep_scratch_at_home(home)
-    _configure_ministack(home, port)
+    _configure_ministack(home, port, interval_factor)
     # Imported late: ministack reads its configuration while it is imported.
     from hypercorn.asyncio import serve
     from hypercorn.config import Config

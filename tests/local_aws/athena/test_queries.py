@@ -92,6 +92,11 @@ BY_HAND: dict[str, list[tuple[str | None, ...]]] = {
     ],
     "data_quality": [("8", "7", "1", "1", "2")],
     "conservation": [("0",)],
+    "episodes": [
+        ("A", "P1", "1", "2026-11-20 00:15:00.000", "A-P1-1", "2026-11-20 01:00:00.000", "A-P1-4", "0", "45"),
+        ("A", "P2", "1", "2026-11-20 00:15:00.000", "A-P2-1", None, None, "2", "45"),
+        ("B", "P1", "1", "2026-11-20 01:00:00.000", "B-P1-4", None, None, "0", "60"),
+    ],
 }
 
 
@@ -214,3 +219,33 @@ def test_cover_is_what_python_divides(seed: int, named: Callable[[str, Lake], An
     for row in rows:
         found = (float(row[4] or "nan"), float(row[5] or "nan"))
         assert found == pytest.approx(expected[str(row[0]), str(row[1])], abs=0.051)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_episodes_are_what_python_finds(seed: int, named: Callable[[str, Lake], Answer]) -> None:
+    events = deliver(simulate(seed, ticks=96), seed)
+    expected: list[tuple[str | None, ...]] = []
+    until: dict[str, datetime] = {}
+    for one in events:
+        until[one["store_id"]] = max(one["event_time"], until.get(one["store_id"], one["event_time"]))
+    for (store_id, product_id), shelf in shelves(events):
+        number = 0
+        for is_low, group in groupby(shelf, key=lambda one: bool(one["stock"] < one["threshold"])):
+            low = list(group)
+            if not is_low:
+                continue
+            number += 1
+            later = [one for one in shelf if one["event_time"] > low[-1]["event_time"]]
+            closed = later[0] if later else None
+            ended = closed["event_time"] if closed else until[store_id]
+            expected.append(
+                (
+                    *(store_id, product_id, str(number)),
+                    *(shown(low[0]["event_time"]), low[0]["event_id"]),
+                    *((shown(closed["event_time"]), closed["event_id"]) if closed else (None, None)),
+                    str(min(one["stock"] for one in low)),
+                    str((ended - low[0]["event_time"]) // timedelta(minutes=1)),
+                )
+            )
+    assert len(expected) > 12
+    assert named("episodes", lake_of(events)).rows == expected

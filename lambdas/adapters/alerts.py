@@ -1,0 +1,91 @@
+"""The episodes in DynamoDB: an item each, every write on the condition of the version before it."""
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from lambdas.core.episodes import MOST_RECENT, Conflict, Episode
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_FIELDS: Final = frozenset(field.name for field in fields(Episode))
+
+
+class AlertsTable:
+    """The table of episodes, keyed by `store_id` and `episode`, which is `{product_id}#{number, six digits}`."""
+
+    def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
+        self._client = client
+        self._table_name = table_name
+
+    def recent(self, store_id: str, product_id: str) -> list[Episode]:
+        """Return a shelf's latest episodes as last written, newest first, at most `MOST_RECENT`."""
+        answer = self._client.query(
+            TableName=self._table_name,
+            KeyConditionExpression="store_id = :store AND begins_with(episode, :shelf)",
+            ExpressionAttributeValues={":store": {"S": store_id}, ":shelf": {"S": f"{product_id}#"}},
+            ScanIndexForward=False,
+            Limit=MOST_RECENT,
+            ConsistentRead=True,
+        )
+        return [_episode(item) for item in answer["Items"]]
+
+    def one(self, store_id: str, product_id: str, number: int) -> Episode | None:
+        """Return an episode as last written, or None."""
+        answer = self._client.get_item(
+            TableName=self._table_name, Key=_key(store_id, product_id, number), ConsistentRead=True
+        )
+        item: dict[str, Any] | None = answer.get("Item")
+        return _episode(item) if item else None
+
+    def write(self, episode: Episode) -> None:
+        """Write a version of an episode; raise `Conflict` unless the stored version is the one before.
+
+        After a lost answer the repeated write meets its own first one, and a `Conflict` is raised for a write that took
+        place: read again and decide again.
+        """
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(store_id)"}
+        if before := episode.version - 1:
+            condition = {
+                "ConditionExpression": "version = :before",
+                "ExpressionAttributeValues": {":before": {"N": str(before)}},
+            }
+        try:
+            self._client.put_item(TableName=self._table_name, Item=_item(episode), **condition)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                raise Conflict(f"{episode.alert_id} is not at version {before}; read it again.") from None
+            raise
+
+
+def _key(store_id: str, product_id: str, number: int) -> dict[str, Any]:
+    return {"store_id": {"S": store_id}, "episode": {"S": f"{product_id}#{number:06}"}}
+
+
+def _item(episode: Episode) -> dict[str, Any]:
+    """Write all fields that are known, and for readers of the table what follows from them."""
+    values = {name: getattr(episode, name) for name in (*_FIELDS, "alert_id", "duration_seconds")}
+    return _key(episode.store_id, episode.product_id, episode.number) | {
+        name: _attribute(value) for name, value in values.items() if value is not None
+    }
+
+
+def _attribute(value: str | bool | int) -> dict[str, Any]:
+    match value:
+        case bool():
+            return {"BOOL": value}
+        case int():
+            return {"N": str(value)}
+        case str():
+            return {"S": value}
+
+
+def _episode(item: dict[str, Any]) -> Episode:
+    return Episode(**{name: _value(attribute) for name, attribute in item.items() if name in _FIELDS})
+
+
+def _value(attribute: dict[str, Any]) -> Any:
+    ((kind, value),) = attribute.items()
+    return int(value) if kind == "N" else value

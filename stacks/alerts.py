@@ -1,0 +1,97 @@
+"""The alerts: sightings of low shelves become one alert per episode, and the bus tells whoever sends trucks."""
+
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Stack, Validations
+from aws_cdk.aws_dynamodb import Attribute, AttributeType, BillingMode, Table, TableEncryption
+from aws_cdk.aws_events import EventBus, EventPattern, Rule
+from aws_cdk.aws_events_targets import SqsQueue
+from aws_cdk.aws_iam import PolicyStatement, ServicePrincipal
+from aws_cdk.aws_lambda_event_sources import SqsEventSource
+from constructs import Construct
+
+from stacks.constructs.outputs import Outputs
+from stacks.constructs.python_function import POWERTOOLS, PythonFunction
+from stacks.constructs.work_queue import DeadLetters, WorkQueue
+
+_FUNCTION_TIMEOUT = Duration.seconds(20)
+
+
+class AlertsStack(Stack):
+    """How a low shelf is noticed, and announced once."""
+
+    def __init__(self, scope: Construct, construct_id: str) -> None:
+        super().__init__(scope, construct_id, description="Inventory workshop: low stock becomes one alert per episode")
+        self.sightings = WorkQueue(self, "Sightings", max_receives=5, timeout=_FUNCTION_TIMEOUT)
+        self.bus = EventBus(self, "TruckBus", description="What stores need, and what trucks delivered")
+        self.bus_dead_letters = DeadLetters(self, "TruckBusDeadLetters")
+        self.bus_dead_letters.add_to_resource_policy(
+            PolicyStatement(
+                principals=[ServicePrincipal("events.amazonaws.com")],
+                actions=["sqs:SendMessage"],
+                resources=[self.bus_dead_letters.queue_arn],
+                # Of this bus any rule: whoever sends trucks brings a rule of their own, in a stack of their own.
+                conditions={
+                    "ArnLike": {
+                        "aws:SourceArn": self.format_arn(
+                            service="events", resource="rule", resource_name=f"{self.bus.event_bus_name}/*"
+                        )
+                    }
+                },
+            )
+        )
+        alerts = Table(
+            self,
+            "Alerts",
+            partition_key=Attribute(name="store_id", type=AttributeType.STRING),
+            sort_key=Attribute(name="episode", type=AttributeType.STRING),
+            billing_mode=BillingMode.PAY_PER_REQUEST,
+            encryption=TableEncryption.DEFAULT,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        Validations.of(alerts).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions::AwsSolutions-DDB3",
+                reason="Episodes can be computed again from the lake, so backups would only cost",
+            )
+        )
+        stock_alert = self._stock_alert(alerts)
+        # What trucks delivered is noted by the function that called them: so what is on order is known.
+        Rule(
+            self,
+            "Deliveries",
+            description="Deliveries are noted with the alert that called the truck",
+            event_bus=self.bus,
+            event_pattern=EventPattern(detail_type=["DeliveryCompleted"]),
+            targets=[SqsQueue(self.sightings.queue, dead_letter_queue=self.bus_dead_letters)],
+        )
+        Outputs(
+            self,
+            stock_alert=stock_alert.function.function_name,
+            alerts_table=alerts.table_name,
+            truck_bus=self.bus.event_bus_name,
+            truck_bus_dead_letters=self.bus_dead_letters.queue_url,
+            sightings_queue=self.sightings.queue.queue_url,
+            sightings_dead_letters=self.sightings.dead_letters.queue_url,
+        )
+
+    def _stock_alert(self, alerts: Table) -> PythonFunction:
+        stock_alert = PythonFunction(
+            self,
+            "StockAlert",
+            folder="stock_alert",
+            packages=POWERTOOLS,
+            description="Decides what opens and closes an episode, and announces it",
+            environment={"ALERTS_TABLE_NAME": alerts.table_name, "TRUCK_BUS_NAME": self.bus.event_bus_name},
+            timeout=_FUNCTION_TIMEOUT,
+            memory_mib=512,
+        )
+        for statement in (
+            PolicyStatement(
+                actions=["dynamodb:Query", "dynamodb:GetItem", "dynamodb:PutItem"], resources=[alerts.table_arn]
+            ),
+            PolicyStatement(actions=["events:PutEvents"], resources=[self.bus.event_bus_arn]),
+        ):
+            stock_alert.role.add_to_policy(statement)
+        stock_alert.function.add_event_source(
+            SqsEventSource(self.sightings.queue, batch_size=10, report_batch_item_failures=True)
+        )
+        return stock_alert

@@ -1,0 +1,16 @@
+"""What is bound to a `?` stays a text, whatever is in it."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlglot import exp
+
+from workshop import ask
+from workshop.local_aws.athena.statement import parse
+
+
+@given(st.text())
+def test_no_text_becomes_sql(text: str) -> None:
+    [literal] = parse("SELECT ?", [ask._literal(text)]).selects
+    assert isinstance(literal, exp.Literal)
+    assert literal.is_string
+    assert literal.this == text

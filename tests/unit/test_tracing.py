@@ -1,0 +1,307 @@
+"""One event's hops follow from the evidence: each that was seen at its time, each that is due and was not by name."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambdas.core.deliveries import Delivery
+from lambdas.core.episodes import Episode
+from lambdas.core.sightings import sighting
+from tests.unit.stock_events import event
+from workshop.target import Target
+from workshop.tracing import Evidence, Receipt, Refusal, Row, Trace, UnknownEvent, follow, trace
+
+RESOURCES = {
+    "store_app": "app",
+    "delivery_stream": "stream",
+    "database": "inventory",
+    "stock_alert": "alert-function",
+    "alerts_table": "alerts",
+    "deliveries_table": "deliveries",
+    "shelves_table": "shelves",
+}
+WITHOUT_TRUCKS = {name: value for name, value in RESOURCES.items() if name != "deliveries_table"}
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+INTO_THE_LAKE = ["produced", "accepted", "object", "row"]
+FROM_THE_ALERT = ["sighting", "alert", "truck", "unloaded", "shelf", "closed"]
+
+
+def after(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+def iso(seconds: float) -> str:
+    return after(seconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def event_id(tick: int) -> str:
+    return f"S00001-P0001-{tick}"
+
+
+def row(tick: int = 50, received: float = 0.0, stock: int = 3, sold: int = 4, units_received: int = 0) -> Row:
+    """A row of the shelf whose threshold is 5."""
+    seen = sighting(
+        event(
+            event_id=event_id(tick),
+            store_id="S00001",
+            product_id="P0001",
+            stock=stock,
+            threshold=5,
+            units_sold=sold,
+            units_received=units_received,
+        )
+    )
+    return Row("s3://lake/stock_events/dt=2026-11-20/a.parquet", "2026-11-20", after(received), NOON, seen)
+
+
+def episode(number: int = 1, opened: int | None = 50, closed: int | None = None, **changes: Any) -> Episode:
+    ends: dict[str, Any] = {}
+    if opened is not None:
+        ends |= {"opened_tick": opened, "opened_at": iso(0), "opened_event": event_id(opened), "opened_exactly": True}
+    if closed is not None:
+        ends |= {"closed_tick": closed, "closed_at": iso(9), "closed_event": event_id(closed), "closed_exactly": True}
+    return Episode(
+        store_id="S00001",
+        product_id="P0001",
+        number=number,
+        state="OPEN" if closed is None else "CLOSED",
+        stock=3,
+        threshold=5,
+        version=1,
+        **{"noticed_at": iso(1), "ordered": 0 if opened is None else 20, **ends, **changes},
+    )
+
+
+def delivery(number: int = 1) -> Delivery:
+    return Delivery(
+        delivery_id=f"A-S00001-P0001-{number}",
+        store_id="S00001",
+        product_id="P0001",
+        units=20,
+        depot="Ghent",
+        truck="T-7",
+        distance_km=12.0,
+        travel_seconds=3,
+        execution=f"A-S00001-P0001-{number}",
+    )
+
+
+def evidence(**changes: Any) -> Evidence:
+    left = delivery().dispatched(iso(2))
+    whole: dict[str, Any] = {
+        "event_id": event_id(50),
+        "rows": [row()],
+        "written_at": after(60),
+        "episodes": [episode(closed=70, delivered_at=iso(5))],
+        "deliveries": {left.delivery_id: left.delivered(iso(5))},
+        "receipts": [Receipt(event_id(70), after(8), "s3://lake/stock_events/b.parquet", 20)],
+    }
+    return Evidence(**{**whole, **changes})
+
+
+def names(found: Trace) -> list[str]:
+    return [hop.name for hop in found.hops]
+
+
+def hop(found: Trace, name: str) -> Any:
+    [one] = [each for each in found.hops if each.name == name]
+    return one
+
+
+def test_a_low_event_is_followed_from_the_store_to_the_filled_shelf() -> None:
+    found = follow(evidence(), RESOURCES)
+    # The alert does not wait for the lake: Firehose buffers for a minute, and the truck has come and gone by then.
+    assert names(found) == ["produced", "accepted", *FROM_THE_ALERT, "object", "row"]
+    assert found.missing == ()
+    assert found.waits() == [None, None, 1, 0, 1, 3, 3, None, 52, 0]
+    assert {each.name: each.where for each in found.hops} == {
+        "produced": "app",
+        "accepted": "stream",
+        "object": "s3://lake/stock_events/dt=2026-11-20/a.parquet",
+        "row": "inventory.stock_events, dt=2026-11-20",
+        "sighting": "alert-function",
+        "alert": "alerts/S00001/P0001#000001",
+        "truck": "A-S00001-P0001-1",
+        "unloaded": "deliveries/A-S00001-P0001-1",
+        "shelf": "s3://lake/stock_events/b.parquet",
+        "closed": "alerts/S00001/P0001#000001",
+    }
+
+
+def test_the_document_has_the_four_keys_of_each_hop_and_what_is_missing() -> None:
+    document = follow(evidence(episodes=[]), RESOURCES).as_document()
+    assert document == {
+        "event_id": event_id(50),
+        "hops": [
+            {"hop": "produced", "at": None, "seconds_since_previous": None, "where": "app"},
+            {"hop": "accepted", "at": iso(0), "seconds_since_previous": None, "where": "stream"},
+            {"hop": "object", "at": iso(60), "seconds_since_previous": 60.0, "where": row().object},
+            {
+                "hop": "row",
+                "at": iso(60),
+                "seconds_since_previous": 0.0,
+                "where": "inventory.stock_events, dt=2026-11-20",
+            },
+        ],
+        "missing": ["sighting", "alert"],
+    }
+
+
+@pytest.mark.parametrize("units_received", [0, 3])
+def test_nothing_is_due_after_the_lake_when_the_shelf_is_not_low(units_received: int) -> None:
+    found = follow(evidence(rows=[row(stock=9, units_received=units_received)], episodes=[]), RESOURCES)
+    assert names(found) == INTO_THE_LAKE
+    assert found.missing == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "missing"),
+    [
+        ({"deliveries": {}, "episodes": [episode()]}, ("truck", "unloaded", "shelf", "closed")),
+        (
+            {"deliveries": {"A-S00001-P0001-1": delivery().dispatched(iso(2))}, "episodes": [episode()]},
+            ("unloaded", "shelf", "closed"),
+        ),
+        ({"receipts": [], "episodes": [episode()]}, ("shelf", "closed")),
+        ({"episodes": [episode()]}, ("closed",)),
+        ({"written_at": None}, ("object",)),
+        ({"rows": [], "written_at": None}, ("object", "row")),
+    ],
+)
+def test_what_is_due_and_was_not_seen_is_named(changes: dict[str, Any], missing: tuple[str, ...]) -> None:
+    found = follow(evidence(**changes), RESOURCES)
+    assert found.missing == missing
+    assert set(names(found)) == {*INTO_THE_LAKE, *FROM_THE_ALERT} - set(missing)
+
+
+def test_a_failed_delivery_says_why() -> None:
+    failed = delivery().dispatched(iso(2)).failed("The store is not known.", iso(4))
+    found = follow(evidence(deliveries={failed.delivery_id: failed}, episodes=[episode()]), RESOURCES)
+    assert "FAILED: The store is not known." in hop(found, "truck").note
+    assert found.missing == ("unloaded", "shelf", "closed")
+
+
+def test_a_receipt_from_before_the_truck_had_unloaded_is_not_the_truck_s() -> None:
+    overnight = Receipt(event_id(60), after(4.999), "s3://lake/night.parquet", 7)
+    truck = Receipt(event_id(70), after(5), "s3://lake/truck.parquet", 20)
+    assert hop(follow(evidence(receipts=[overnight, truck]), RESOURCES), "shelf").where == truck.object
+    assert "shelf" in follow(evidence(receipts=[overnight]), RESOURCES).missing
+
+
+def test_without_our_trucks_only_what_they_delivered_is_due() -> None:
+    waiting = follow(evidence(deliveries={}, episodes=[episode()]), WITHOUT_TRUCKS)
+    assert waiting.missing == ("closed",)
+    came = follow(evidence(deliveries={}), WITHOUT_TRUCKS)
+    assert came.missing == ()
+    assert hop(came, "unloaded").where == "alerts/S00001/P0001#000001"
+    assert "truck" not in names(came)
+
+
+def test_a_low_event_within_an_episode_belongs_to_it_without_a_sighting_of_its_own() -> None:
+    found = follow(evidence(event_id=event_id(55), rows=[row(tick=55)]), RESOURCES)
+    assert "sighting" not in (*names(found), *found.missing)
+    assert event_id(50) in hop(found, "alert").note
+
+
+def test_of_two_open_episodes_the_later_one_that_had_begun_is_the_event_s() -> None:
+    both = [episode(1), episode(2, opened=80)]
+    at_70 = follow(evidence(event_id=event_id(70), rows=[row(tick=70)], episodes=both), RESOURCES)
+    at_90 = follow(evidence(event_id=event_id(90), rows=[row(tick=90)], episodes=both), RESOURCES)
+    assert hop(at_70, "alert").where.endswith("#000001")
+    assert hop(at_90, "alert").where.endswith("#000002")
+
+
+def test_an_episode_that_began_for_certain_after_a_low_event_is_not_its_own() -> None:
+    later = episode(2, opened=60)
+    assert follow(evidence(episodes=[later]), RESOURCES).missing == ("sighting", "alert")
+    unsure = replace(later, opened_exactly=False)
+    assert hop(follow(evidence(episodes=[unsure]), RESOURCES), "alert").where.endswith("#000002")
+
+
+def test_an_episode_that_was_over_before_it_was_noticed_called_no_truck() -> None:
+    found = follow(evidence(episodes=[episode(opened=None, closed=70)], deliveries={}), RESOURCES)
+    assert {"truck", "unloaded", "shelf"}.isdisjoint((*names(found), *found.missing))
+    assert "no truck" in hop(found, "alert").note
+    assert hop(found, "closed").at == after(1)
+
+
+def test_an_event_that_closed_an_episode_shows_that() -> None:
+    back = row(tick=70, stock=20, sold=0, units_received=18)
+    found = follow(evidence(event_id=event_id(70), rows=[back]), RESOURCES)
+    assert names(found) == [*INTO_THE_LAKE, "sighting", "closed"]
+    assert found.missing == ()
+
+
+def test_an_event_that_brought_the_shelf_back_has_to_be_seen() -> None:
+    back = row(tick=70, stock=20, sold=0, units_received=18)
+    unseen = follow(evidence(event_id=event_id(70), rows=[back], episodes=[episode()]), RESOURCES)
+    assert unseen.missing == ("sighting", "closed")
+    told_later = follow(evidence(event_id=event_id(70), rows=[back], episodes=[episode(closed=72)]), RESOURCES)
+    assert hop(told_later, "closed").where.endswith("#000001")
+    assert told_later.missing == ()
+
+
+def test_a_refused_event_ends_in_the_quarantine_with_its_reason() -> None:
+    refusal = Refusal("s3://lake/quarantine/dt=2026-11-20/a.json.gz", after(0), "stock must be at least 0, not -1.")
+    found = follow(evidence(rows=[], refusals=[refusal], episodes=[]), RESOURCES)
+    assert names(found) == ["produced", "accepted", "quarantined"]
+    assert hop(found, "quarantined").note == refusal.reason
+    assert found.missing == ()
+
+
+def test_an_object_is_not_written_before_its_record_was_accepted() -> None:
+    """S3 tells that in whole seconds: its Last-Modified is an HTTP date (HeadObject, S3 API reference)."""
+    found = follow(evidence(rows=[row(received=0.7)], written_at=after(0), episodes=[]), RESOURCES)
+    assert found.waits() == [None, None, 0, 0]
+
+
+def test_a_repeated_delivery_is_mentioned_and_the_first_one_followed() -> None:
+    again = replace(row(received=5), object="s3://lake/again.parquet")
+    found = follow(evidence(rows=[row(), again]), RESOURCES)
+    assert hop(found, "row").note == "delivered 1 more time"
+    assert hop(found, "accepted").at == NOON
+
+
+MOMENTS = st.floats(-100, 100).map(lambda seconds: round(seconds, 3))
+
+
+@given(received=MOMENTS, written=st.none() | MOMENTS, noticed=MOMENTS, left=MOMENTS, came=MOMENTS, booked=MOMENTS)
+def test_no_hop_waits_less_than_nothing_whatever_the_clocks_say(
+    received: float, written: float | None, noticed: float, left: float, came: float, booked: float
+) -> None:
+    on_the_way = delivery().dispatched(iso(left))
+    found = follow(
+        evidence(
+            rows=[row(received=received)],
+            written_at=None if written is None else after(written),
+            episodes=[episode(noticed_at=iso(noticed), closed=70)],
+            deliveries={on_the_way.delivery_id: on_the_way.delivered(iso(came))},
+            receipts=[Receipt(event_id(70), after(booked), "s3://lake/b.parquet", 20)],
+        ),
+        RESOURCES,
+    )
+    assert all(wait is None or wait >= 0 for wait in found.waits())
+    assert sorted([*names(found), *found.missing]) == sorted([*INTO_THE_LAKE, *FROM_THE_ALERT])
+    assert names(found)[0] == "produced"
+
+
+class NoClients(Target):
+    """A target on which nothing may be asked."""
+
+    def client(self, service: str) -> Any:
+        raise AssertionError(service)
+
+
+@pytest.mark.parametrize(
+    "malformed", ["", "S1", "S1-P1", "S1-P1-x", "s1-p1-1", "S1-P1-1\n", "S1-P1-1' OR '1'='1", "S1-P1-١", "A" * 10_000]
+)
+def test_a_malformed_id_is_refused_before_anything_is_asked(malformed: str) -> None:
+    with pytest.raises(UnknownEvent) as refused:
+        trace(NoClients(name="local", region="us-east-1"), RESOURCES, malformed)
+    assert "is no event id" in refused.value.message
+    assert len(refused.value.message) < 100
