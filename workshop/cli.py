@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, NoReturn
 
@@ -251,8 +251,8 @@ def redrive(
     for name, lane in outcome.items():
         done = f"{len(lane.ready):,} would go back" if dry_run else f"{lane.moved:,} went back"
         out.print(f"[bold]{name}[/]: {lane.dead:,} dead, {done}, {len(lane.left):,} stay.", highlight=False)
-        _list_reasons("stays", {letter.message_id: letter.reason for letter in lane.left})
-        _list_reasons("would go", {letter.message_id: letter.reason for letter in lane.ready} if dry_run else {})
+        _list_reasons("stays", [(letter.message_id, letter.reason) for letter in lane.left])
+        _list_reasons("would go", [(letter.message_id, letter.reason) for letter in lane.ready])
 
 
 @app.command()
@@ -285,8 +285,8 @@ def replay(
         return
     done = "would go back" if dry_run else "went back into the stream"
     out.print(f"{outcome.replayed:,} documents {done}, {outcome.left.total():,} stay.", highlight=False)
-    _list_reasons("stay:", {f"{count:,}": why for why, count in outcome.left.most_common()})
-    _list_reasons("skipped:", outcome.skipped)
+    _list_reasons("stay", [(f"{count:,}", why) for why, count in outcome.left.most_common()])
+    _list_reasons("skipped", list(outcome.skipped.items()))
 
 
 @app.command()
@@ -366,8 +366,8 @@ def _outcome(command: Callable[[], Any], tell: Callable[[str, str, str], None]) 
     return 1
 
 
-def _list_reasons(what: str, reasons: Mapping[str, str], limit: int = 20) -> None:
-    for name, reason in list(reasons.items())[:limit]:
+def _list_reasons(what: str, reasons: Sequence[tuple[str, str]], limit: int = 20) -> None:
+    for name, reason in reasons[:limit]:
         out.print(f"  {what} {screen.printable(name)}: {screen.printable(reason)}", style="dim", highlight=False)
     if len(reasons) > limit:
         out.print(f"  and {len(reasons) - limit:,} more; --json names all.", style="dim", highlight=False)

@@ -80,7 +80,7 @@ def refilled(target: Target, resources: Mapping[str, str], *, limit: int) -> lis
         f"SELECT event_id, stock FROM unique_events WHERE event_id IN ({places})",  # noqa: S608 - question marks alone
         texts=[alert.episode.closed_event or "" for alert in closed],
     ).rows
-    stock_after = {event_id: stock for event_id, stock in rows}
+    stock_after: dict[str, int] = dict(rows)
     return [
         Refilled(alert, stock_after[event]) for alert in closed if (event := alert.episode.closed_event) in stock_after
     ]

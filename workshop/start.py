@@ -21,6 +21,8 @@ COMMANDS = {
     "status": "what runs, how many events went through each hop, and what waits",
     "alerts": "which shelves ran low, and which truck came",
     "trace": "follow one event through every hop, for example: trace S00001-P0001-96",
+    "redrive": "put dead letters back into their queue",
+    "replay": "put refused and failed events back into the stream",
     "bench": "measure the speed of each part",
     "test": "run the whole test suite",
     "doctor": "what is wrong with this machine",

@@ -15,7 +15,7 @@ from lambdas.core.contract import SCHEMA, timestamp
 from lambdas.core.deliveries import Delivery
 from lambdas.core.episodes import Episode
 from lambdas.core.sightings import Sighting, sighting, tick_of
-from workshop import alerts
+from workshop import alerts, replay
 from workshop.ask import ask
 from workshop.errors import WorkshopError
 from workshop.places import ROOT
@@ -41,9 +41,10 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """An event that the intake refused."""
+class Detour:
+    """Where an event lies that did not get into the lake, and why: `hop` is `quarantined` or `failed`."""
 
+    hop: str
     object: str
     received_at: datetime
     reason: str
@@ -65,7 +66,7 @@ class Evidence:
 
     event_id: str
     rows: Sequence[Row] = ()
-    refusals: Sequence[Refusal] = ()
+    detour: Detour | None = None
     written_at: datetime | None = None
     """When the first object that holds it was written, in whole seconds: S3 tells no more."""
     episodes: Sequence[Episode] = ()
@@ -84,7 +85,7 @@ class Evidence:
 
     def is_empty(self) -> bool:
         """Say whether nothing has seen the event."""
-        return not (self.rows or self.refusals or self.opened() or self.closed())
+        return not (self.rows or self.detour or self.opened() or self.closed())
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +169,10 @@ _Steps = Iterator[Hop | str]
 
 def _into_the_lake(evidence: Evidence, resources: Mapping[str, str]) -> _Steps:
     first = evidence.rows[0] if evidence.rows else None
-    refusal = evidence.refusals[0] if evidence.refusals else None
-    received_at = first.received_at if first else refusal.received_at if refusal else None
+    arrival = first or evidence.detour
     simulated = f"at {timestamp(first.event_time)} of the store's own time" if first else ""
     yield Hop("produced", resources["store_app"], note=simulated)
-    yield Hop("accepted", resources["delivery_stream"], received_at)
+    yield Hop("accepted", resources["delivery_stream"], arrival.received_at if arrival else None)
     if first:
         # It cannot have been written before it was accepted, whatever whole seconds say.
         written = evidence.written_at and max(evidence.written_at, first.received_at)
@@ -184,9 +184,10 @@ def _into_the_lake(evidence: Evidence, resources: Mapping[str, str]) -> _Steps:
             written,
             note=f"delivered {again} more time{'s' * (again > 1)}" if again else "",
         )
-    elif refusal:
-        yield Hop("quarantined", refusal.object, evidence.written_at, note=refusal.reason)
-    else:
+        return
+    if detour := evidence.detour:
+        yield Hop(detour.hop, detour.object, evidence.written_at, note=detour.reason)
+    if not detour or detour.hop == "failed":  # what failed is good, and gets into the lake when it is replayed
         yield from ("object", "row")
 
 
@@ -302,14 +303,14 @@ def _gather(target: Target, resources: Mapping[str, str], event_id: str) -> Evid
         Row(key, dt, _utc(received), _utc(time), _sighting(event_id, *counts))
         for key, dt, received, time, *counts in _asked(target, resources, "event", event_id)
     ]
-    refusals = [] if rows else _refusals(target, resources, event_id)
+    detour = None if rows else _refused(target, resources, event_id) or _failed(target, resources, event_id)
     episodes = alerts.episodes(target, resources, store_id=store_id, product_id=product_id)
-    found = [row.object for row in rows] or [refusal.object for refusal in refusals]
+    arrival = rows[0] if rows else detour
     return Evidence(
         event_id=event_id,
         rows=rows,
-        refusals=refusals,
-        written_at=_written_at(target, found[0]) if found else None,
+        detour=detour,
+        written_at=_written_at(target, arrival.object) if arrival else None,
         episodes=sorted(episodes, key=lambda episode: episode.number),
         deliveries=alerts.deliveries(target, resources, [episode.alert_id for episode in episodes]),
         receipts=_later_receipts(target, resources, event_id) if episodes else (),
@@ -331,10 +332,35 @@ def _sighting(event_id: str, stock: int, threshold: int, units_sold: int, units_
     )
 
 
-def _refusals(target: Target, resources: Mapping[str, str], event_id: str) -> list[Refusal]:
-    # Quoted, as it stands in the document: so an id does not stand for those that it begins.
-    found = _asked(target, resources, "refused", f'"{event_id}"')
-    return [Refusal(key, _utc(received), reason) for key, received, reason in found]
+def _refused(target: Target, resources: Mapping[str, str], event_id: str) -> Detour | None:
+    for key, received, reason in _asked(target, resources, "refused", _quoted(event_id)):
+        return Detour("quarantined", key, _utc(received), reason)
+    return None
+
+
+def _failed(target: Target, resources: Mapping[str, str], event_id: str) -> Detour | None:
+    """Look for an event in what Firehose could not process: objects that are few, and that no table shows."""
+    s3, bucket = target.client("s3"), resources["lake_bucket"]
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=replay.ERRORS):
+        for key in (entry["Key"] for entry in page.get("Contents", ())):
+            try:
+                failures = replay.read(key, s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+            except replay.Unreadable:
+                continue  # `replay` names it
+            for failure in failures:
+                if any(_quoted(event_id) in _text(document) for document in failure.documents):
+                    arrived = datetime.fromtimestamp(failure.row["arrivalTimestamp"] / 1000, UTC)
+                    return Detour("failed", f"s3://{bucket}/{key}", arrived, failure.reason)
+    return None
+
+
+def _quoted(event_id: str) -> str:
+    """Write an id as it stands in a document: so it is not found in those that begin with it."""
+    return f'"{event_id}"'
+
+
+def _text(document: replay.Document) -> str:
+    return document if isinstance(document, str) else document.decode(errors="replace")
 
 
 def _later_receipts(target: Target, resources: Mapping[str, str], event_id: str) -> list[Receipt]:
@@ -377,7 +403,7 @@ def _unknown(target: Target, resources: Mapping[str, str], event_id: str) -> Unk
         )
     return UnknownEvent(
         f"Nothing has seen {event_id}: either nothing changed on the shelf in that tick, or Firehose still buffers it.",
-        "Try again in a minute. Batches that Firehose could not process are found by `python3 -m workshop replay`.",
+        "Try again in a minute. Batches that Firehose could not process are told by `python3 -m workshop replay --dry-run`.",
     )
 
 

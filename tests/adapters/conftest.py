@@ -6,6 +6,7 @@ from typing import Final
 import pytest
 from moto import mock_aws
 
+from lambdas.adapters.bus import events
 from lambdas.adapters.delivery_stream import firehose
 from lambdas.adapters.quarantine import s3
 from lambdas.adapters.shelves import dynamodb
@@ -14,7 +15,8 @@ from lambdas.adapters.sightings_queue import sqs
 REGION: Final = "eu-west-1"
 BUCKET, TABLE, STREAM = "lake", "shelves", "stock-events"
 QUEUE_URL: Final = f"https://sqs.{REGION}.amazonaws.com/123456789012/sightings"
-_CLIENTS: Final = (firehose, s3, dynamodb, sqs)
+ALERTS, BUS = "alerts", "trucks"
+_CLIENTS: Final = (firehose, s3, dynamodb, sqs, events)
 
 
 @pytest.fixture(scope="session")
@@ -53,4 +55,17 @@ def aws(_clients: None) -> Iterator[None]:
             },
         )
         sqs().create_queue(QueueName="sightings")
+        dynamodb().create_table(
+            TableName=ALERTS,
+            KeySchema=[
+                {"AttributeName": "store_id", "KeyType": "HASH"},
+                {"AttributeName": "episode", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": "store_id", "AttributeType": "S"},
+                {"AttributeName": "episode", "AttributeType": "S"},
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        events().create_event_bus(Name=BUS)
         yield

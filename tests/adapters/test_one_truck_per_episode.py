@@ -19,6 +19,12 @@ from tests.adapters.loop import PRODUCTS, STORES, Fault, World
 SHELVES = st.tuples(st.integers(1, STORES).map(store_id), st.integers(1, PRODUCTS).map(product_id))
 PLACES = st.integers(0, 7)
 JOBS = st.tuples(st.sampled_from(["trade", "screen", "notice", "call", "drive"]), PLACES, st.integers(1, 5))
+EVERYBODY = [
+    *(("trade", number, 1) for number in range(STORES)),
+    *((name, 0, 10) for name in ("screen", "notice", "call")),
+    *(("drive", place, 1) for place in range(3)),
+]
+WANTS = st.lists(st.integers(0, 12), min_size=1, max_size=8)
 ORDERS = st.binary(max_size=60)
 FAULTS = st.dictionaries(st.integers(1, 25), st.sampled_from(Fault), max_size=3)
 OUTAGES = st.sampled_from(Fault).map(lambda fault: dict.fromkeys(range(1, 200), fault))
@@ -38,14 +44,15 @@ class Loop(RuleBasedStateMachine):
     def make_world(self) -> World:
         return World()
 
-    @rule(shelf=SHELVES, units=st.lists(st.integers(0, 40), min_size=1, max_size=6))
-    def customers_want(self, shelf: tuple[str, str], units: list[int]) -> None:
-        self.world.demand.want(shelf, units)
+    @rule(wants=st.dictionaries(SHELVES, WANTS, min_size=1))
+    def customers_come(self, wants: dict[tuple[str, str], list[int]]) -> None:
+        for shelf, units in wants.items():
+            self.world.demand.want(shelf, units)
 
-    @rule(order=ORDERS, faults=FAULTS)
-    def an_hour_passes(self, order: bytes, faults: dict[int, Fault]) -> None:
-        everybody = [("trade", 0, 0), ("trade", 1, 0), *((name, 0, 10) for name in ("screen", "notice", "call", "drive"))]
-        self._run(everybody, order, faults)
+    @rule(wants=st.dictionaries(SHELVES, WANTS), order=ORDERS, faults=FAULTS)
+    def an_hour_passes(self, wants: dict[tuple[str, str], list[int]], order: bytes, faults: dict[int, Fault]) -> None:
+        self.customers_come(wants)
+        self._run(EVERYBODY, order, faults)
 
     @rule(jobs=st.lists(JOBS, min_size=1, max_size=8), order=ORDERS, faults=OUTAGES)
     def aws_is_down(self, jobs: list[tuple[str, int, int]], order: bytes, faults: dict[int, Fault]) -> None:

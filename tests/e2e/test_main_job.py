@@ -63,7 +63,7 @@ def test_generate_tells_what_was_traded(workshop: Workshop) -> None:
 @pytest.mark.parametrize("name", named_queries())
 def test_every_named_query_answers(workshop: Workshop, name: str) -> None:
     answer = workshop.json("query", name, "--limit", "0")
-    # A night's replenishment leaves no shelf low, until the customers come.
+    # The trucks leave no shelf low, until the customers come.
     assert answer["rows"] or name == "low_stock"
     assert len(answer["types"]) == len(answer["columns"])
     assert answer["price_usd"] > 0

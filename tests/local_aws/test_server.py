@@ -1,5 +1,6 @@
 """The embedded AWS starts, is found, keeps what it holds, and goes when told to."""
 
+import json
 import os
 import signal
 import socket
@@ -11,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.conftest import eventually
 from tests.local_aws.conftest import FREE, served
 from workshop.local_aws import launcher
 from workshop.local_aws.clients import client
@@ -51,6 +53,25 @@ def test_what_it_holds_is_there_again_after_a_stop(home: Home) -> None:
     assert home.address() is None
     s3 = client("s3", launcher.start(home, port=FREE).endpoint)
     assert s3.get_object(Bucket="kept", Key="a/b")["Body"].read() == b"bytes"
+
+
+def test_a_run_of_a_workflow_goes_on_after_a_stop(home: Home) -> None:
+    definition = {
+        "StartAt": "Wait",
+        "States": {"Wait": {"Type": "Wait", "Seconds": 1, "Next": "Done"}, "Done": {"Type": "Succeed"}},
+    }
+    # A second becomes so long that the run cannot end before the stop, and then a thousandth.
+    runs = client("stepfunctions", launcher.start(home, port=FREE, interval_factor=3_600).endpoint)
+    machine = runs.create_state_machine(
+        name="machine", definition=json.dumps(definition), roleArn="arn:aws:iam::000000000000:role/r"
+    )["stateMachineArn"]
+    run = runs.start_execution(stateMachineArn=machine, name="run", input='{"a":1}')["executionArn"]
+    assert launcher.stop(home)
+    runs = client("stepfunctions", launcher.start(home, port=FREE, interval_factor=0.001).endpoint)
+    ended = eventually(
+        lambda: (seen := runs.describe_execution(executionArn=run))["status"] != "RUNNING" and seen, within=20
+    )
+    assert (ended["status"], json.loads(ended["output"])) == ("SUCCEEDED", {"a": 1})
 
 
 def test_a_killed_one_leaves_nothing_that_hinders_the_next(home: Home) -> None:

@@ -98,6 +98,11 @@ def test_the_schedule_is_off_unless_asked_for(aws: dict[str, Template], synthesi
         {"schedule_minutes": "often"},
         {"seed": "1.5"},
         {"seed": str(2**31)},
+        {"trucks": "maybe"},
+        {"truck_speedup": "0"},
+        {"truck_webhook_url": "http://trucks.example.com"},
+        {"truck_webhook_url": "https://user:password@trucks.example.com"},
+        {"truck_webhook_url": "trucks.example.com"},
     ],
 )
 def test_a_setting_that_cannot_be_used_is_refused_by_name(synthesise: Synthesise, context: dict[str, str]) -> None:
@@ -106,7 +111,7 @@ def test_a_setting_that_cannot_be_used_is_refused_by_name(synthesise: Synthesise
         synthesise(context)
 
 
-@pytest.mark.parametrize("folder", ["store_app", "intake"])
+@pytest.mark.parametrize("folder", ["delivery", "intake", "stock_alert", "store_app", "truck_dispatch"])
 def test_a_bundle_holds_all_its_handler_imports_and_nothing_compiled(aws_assembly: Path, folder: str) -> None:
     [bundle] = [path.parent.parent for path in aws_assembly.glob(f"asset.*/lambdas/{folder}")]
     assert not [file.name for file in bundle.rglob("*") if file.suffix in {".pyc", ".so", ".pyd", ".dylib"}]

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 from moto import mock_aws
 from rich.console import Console
@@ -130,15 +129,13 @@ def test_open_alerts_come_first_and_of_either_kind_the_newest(target: Target) ->
 
 def test_all_pages_of_a_large_table_are_read(target: Target) -> None:
     """A page ends at 1 MB: Scan, DynamoDB API reference."""
-    large = {"store_id": {"S": ""}, "padding": {"S": "x" * 300_000}}
-    key_of = AlertsTable(target.client("dynamodb"), "alerts")
     for number in range(1, 9):
-        key_of.write(episode(f"S{number:05}", minute=number))
+        write(target, episode(f"S{number:05}", minute=number))
         target.client("dynamodb").update_item(
             TableName="alerts",
             Key={"store_id": {"S": f"S{number:05}"}, "episode": {"S": "P0001#000001"}},
             UpdateExpression="SET padding = :padding",
-            ExpressionAttributeValues={":padding": large["padding"]},
+            ExpressionAttributeValues={":padding": {"S": "x" * 300_000}},
         )
     assert len(target.client("dynamodb").scan(TableName="alerts")["Items"]) < 8
     assert len(alerts.read(target, RESOURCES)) == 8
@@ -174,11 +171,10 @@ class Busy:
 
 def test_what_dynamodb_leaves_undone_is_asked_for_again_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)
-    target = Target(name="aws", region=REGION)
+    target, busy = Target(name="aws", region=REGION), Busy(answers=3)
     monkeypatch.setattr(Target, "client", lambda *_: busy)
-    busy = Busy(answers=3)
     assert set(alerts._store_times(target, RESOURCES, {"S1", "S2", "S3"})) == {"S1", "S2", "S3"}
-    busy = Busy(answers=2)
+    busy.answers = 2
     with pytest.raises(WorkshopError, match="busy"):
         alerts._store_times(target, RESOURCES, {"S1", "S2", "S3"})
 

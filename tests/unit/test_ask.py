@@ -10,7 +10,7 @@ from workshop.local_aws.athena.statement import parse
 
 @given(st.text())
 def test_no_text_becomes_sql(text: str) -> None:
-    [literal] = parse("SELECT ?", [ask._literal(text)]).selects
+    [literal] = parse("SELECT ?", [ask._literal(text)]).expressions
     assert isinstance(literal, exp.Literal)
     assert literal.is_string
     assert literal.this == text

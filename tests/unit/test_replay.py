@@ -7,6 +7,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -52,25 +53,25 @@ class Bucket:
     def get_paginator(self, _: str) -> "Bucket":
         return self
 
-    def paginate(self, *, Bucket: str, Prefix: str) -> list[dict[str, Any]]:  # noqa: N803 - boto3's names
+    def paginate(self, *, Prefix: str, **_: Any) -> list[dict[str, Any]]:  # noqa: N803 - boto3's names
         keys = sorted(key for key in self.objects if key.startswith(Prefix))
         return [{"Contents": [{"Key": key}]} for key in keys] or [{}]
 
-    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+    def get_object(self, *, Key: str, **_: Any) -> dict[str, Any]:  # noqa: N803
         if Key not in self.objects:
             raise _refusal("NoSuchKey", "GetObject")
         body = self.objects[Key]
         self.meanwhile(Key)
         return {"Body": io.BytesIO(body), "ETag": _etag(body)}
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, IfMatch: str | None = None) -> None:  # noqa: N803
+    def put_object(self, *, Key: str, Body: bytes, IfMatch: str | None = None, **_: Any) -> None:  # noqa: N803
         def put() -> None:
             self._check(Key, IfMatch, "PutObject")
             self.objects[Key] = Body
 
         self._call(put)
 
-    def delete_object(self, *, Bucket: str, Key: str, IfMatch: str) -> None:  # noqa: N803
+    def delete_object(self, *, Key: str, IfMatch: str, **_: Any) -> None:  # noqa: N803
         def delete() -> None:
             self._check(Key, IfMatch, "DeleteObject")
             del self.objects[Key]
@@ -324,10 +325,8 @@ def test_killed_at_any_call_nothing_is_lost_and_in_the_end_nothing_is_left_to_do
     kills = data.draw(st.lists(st.tuples(st.integers(0, 9), st.booleans()), max_size=4))
     for kill_at, bucket.kill_after in kills:
         bucket.kill_at = bucket.calls + kill_at
-        try:
+        with suppress(Killed):
             run(bucket)
-        except Killed:
-            pass
     bucket.kill_at = None
     run(bucket)
     accepted = list(bucket.accepted)

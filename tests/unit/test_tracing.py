@@ -13,7 +13,7 @@ from lambdas.core.episodes import Episode
 from lambdas.core.sightings import sighting
 from tests.unit.stock_events import event
 from workshop.target import Target
-from workshop.tracing import Evidence, Receipt, Refusal, Row, Trace, UnknownEvent, follow, trace
+from workshop.tracing import Detour, Evidence, Receipt, Row, Trace, UnknownEvent, follow, trace
 
 RESOURCES = {
     "store_app": "app",
@@ -246,12 +246,16 @@ def test_an_event_that_brought_the_shelf_back_has_to_be_seen() -> None:
     assert told_later.missing == ()
 
 
-def test_a_refused_event_ends_in_the_quarantine_with_its_reason() -> None:
-    refusal = Refusal("s3://lake/quarantine/dt=2026-11-20/a.json.gz", after(0), "stock must be at least 0, not -1.")
-    found = follow(evidence(rows=[], refusals=[refusal], episodes=[]), RESOURCES)
-    assert names(found) == ["produced", "accepted", "quarantined"]
-    assert hop(found, "quarantined").note == refusal.reason
-    assert found.missing == ()
+@pytest.mark.parametrize(("kind", "missing"), [("quarantined", ()), ("failed", ("object", "row"))])
+def test_an_event_that_did_not_get_into_the_lake_lies_elsewhere_with_the_reason(
+    kind: str, missing: tuple[str, ...]
+) -> None:
+    detour = Detour(kind, "s3://lake/elsewhere", after(1), "It is not good enough.")
+    found = follow(evidence(rows=[], detour=detour, episodes=[]), RESOURCES)
+    assert names(found) == ["produced", "accepted", kind]
+    assert found.waits() == [None, None, 59]
+    assert (hop(found, kind).where, hop(found, kind).note) == (detour.object, detour.reason)
+    assert found.missing == missing
 
 
 def test_an_object_is_not_written_before_its_record_was_accepted() -> None:

@@ -26,8 +26,14 @@ log = logging.getLogger(__name__)
 class Gateway:
     """An ASGI app that routes each request by its X-Amz-Target."""
 
-    def __init__(self, services: Iterable[Service], fallback: AsgiApp, identity: str) -> None:
-        """Route to `services` first, else to `fallback`; IDENTITY_PATH answers `identity`: proof of who was reached."""
+    def __init__(
+        self, services: Iterable[Service], fallback: AsgiApp, identity: str, on_start: Callable[[], None]
+    ) -> None:
+        """Route to `services` first, else to `fallback`; IDENTITY_PATH answers `identity`: proof of who was reached.
+
+        `on_start` is called once when the fallback has started up.
+        """
+        self._on_start = on_start
         self._services = {service.target_prefix: service for service in services}
         self._fallback = fallback
         self._identity = identity
@@ -40,7 +46,7 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; what is not HTTP, such as the server's start and stop, is ministack's."""
         if scope["type"] != "http":
-            await self._fallback(scope, receive, send)
+            await self._fallback(scope, receive, self._starting(send))
             return
         if scope["path"] == IDENTITY_PATH:
             await _answer(send, 200, {"identity": self._identity})
@@ -70,6 +76,14 @@ class Gateway:
             await _answer(send, 500, {"__type": "InternalFailure", "message": message})
         else:
             await _answer(send, 200, answer)
+
+    def _starting(self, send: Send) -> Send:
+        async def told(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                self._on_start()
+            await send(message)
+
+        return told
 
 
 def _is_from_this_machine(headers: Mapping[bytes, bytes]) -> bool:

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import psutil
 
+from workshop.local_aws import runs
 from workshop.local_aws.home import USUAL_PORT, Home, HomeInUse
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ async def _serve(home: Home, listener: socket.socket, interval_factor: float) ->
     endpoint = f"http://127.0.0.1:{port}"
     services: list[Service] = [Firehose(endpoint, interval_factor), Athena(endpoint, home.cache)]
     identity = str(uuid4())
-    gateway = Gateway(services, ministack, identity)
+    gateway = Gateway(services, ministack, identity, on_start=runs.resume)
 
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
