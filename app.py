@@ -7,6 +7,7 @@ from stacks.ingest import IngestStack
 from stacks.lake import LakeStack
 from stacks.settings import Settings
 from stacks.standards import apply_standards
+from stacks.truck_webhook import TruckWebhookStack
 from stacks.trucks import TrucksStack
 
 
@@ -18,6 +19,8 @@ def compose(app: App) -> App:
     ingest = IngestStack(app, "InventoryIngest", settings=settings, lake=lake, alerts=alerts)
     if settings.ships_trucks:
         TrucksStack(app, "InventoryTrucks", settings=settings, alerts=alerts, ingest=ingest)
+    if settings.truck_webhook_url:
+        TruckWebhookStack(app, "InventoryTruckWebhook", settings=settings, alerts=alerts)
     apply_standards(app)
     return app
 

@@ -30,7 +30,7 @@ class Settings:
     truck_speedup: int = 240
     """How many times faster than on the road trucks drive: a trip of four hours takes a minute."""
     truck_webhook_url: str | None = None
-    """Where a truck system of the user's own hears of alerts; ours is left out then, so that no alert calls two trucks."""
+    """Where a truck system of the user's own hears of alerts. Ours is left out then: no alert calls two trucks."""
 
     @property
     def ships_trucks(self) -> bool:

@@ -32,7 +32,10 @@ from stacks.settings import Settings
 
 _FUNCTION_TIMEOUT = Duration.seconds(30)
 _NEVER_REPEATED = ["BadCall", "MissingSetting", "NotItsDelivery", "UnknownStore"]
-"""The functions' errors that a repetition cannot mend. Any other may be the network's, and is repeated."""
+"""The functions' errors that a repetition cannot mend. Any other may be the network's, and is repeated.
+
+ministack calls whatever a function raises Runtime.HandlerError, so there these are repeated before they are given up.
+"""
 
 
 class TrucksStack(Stack):

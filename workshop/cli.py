@@ -98,8 +98,8 @@ def _environment_step() -> dict[str, float]:
 
 def _confirm_aws() -> None:
     typer.confirm(
-        "This deploys to the AWS account that your credentials open. Idle, it costs nothing but stored bytes; "
-        "a trading day costs less than one US cent. Go on?",
+        "This deploys to the AWS account that your credentials open. Idle, it costs stored bytes, and about 12 US "
+        "cents a month for polling two queues; a trading day costs less than one US cent. Go on?",
         abort=True,
         err=True,
     )
@@ -228,6 +228,9 @@ def trace(
         _print_json(followed.as_document())
         return
     out.print(screen.trace_table(followed))
+    if followed.missing:
+        hint = "What is missing may be on its way, or a dead letter: `redrive --dry-run` names those."
+        out.print(hint, style="dim", highlight=False)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -339,19 +340,23 @@ def _refused(target: Target, resources: Mapping[str, str], event_id: str) -> Det
 
 
 def _failed(target: Target, resources: Mapping[str, str], event_id: str) -> Detour | None:
-    """Look for an event in what Firehose could not process: objects that are few, and that no table shows."""
-    s3, bucket = target.client("s3"), resources["lake_bucket"]
+    """Look for an event in what Firehose could not process, which no table shows; objects of that are few."""
+    bucket = resources["lake_bucket"]
+    for key, failure in _failures(target.client("s3"), bucket):
+        if any(_quoted(event_id) in _text(document) for document in failure.documents):
+            arrived = datetime.fromtimestamp(failure.row["arrivalTimestamp"] / 1000, UTC)
+            return Detour("failed", f"s3://{bucket}/{key}", arrived, failure.reason)
+    return None
+
+
+def _failures(s3: Any, bucket: str) -> Iterator[tuple[str, replay.Failure]]:
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=replay.ERRORS):
         for key in (entry["Key"] for entry in page.get("Contents", ())):
-            try:
-                failures = replay.read(key, s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-            except replay.Unreadable:
-                continue  # `replay` names it
-            for failure in failures:
-                if any(_quoted(event_id) in _text(document) for document in failure.documents):
-                    arrived = datetime.fromtimestamp(failure.row["arrivalTimestamp"] / 1000, UTC)
-                    return Detour("failed", f"s3://{bucket}/{key}", arrived, failure.reason)
-    return None
+            # What is not what its prefix says is for `replay` to name.
+            with suppress(replay.Unreadable):
+                yield from (
+                    (key, each) for each in replay.read(key, s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+                )
 
 
 def _quoted(event_id: str) -> str:
@@ -403,7 +408,7 @@ def _unknown(target: Target, resources: Mapping[str, str], event_id: str) -> Unk
         )
     return UnknownEvent(
         f"Nothing has seen {event_id}: either nothing changed on the shelf in that tick, or Firehose still buffers it.",
-        "Try again in a minute. Batches that Firehose could not process are told by `python3 -m workshop replay --dry-run`.",
+        "Try again in a minute.",
     )
 
 

@@ -46,7 +46,7 @@ def dispatch(
         deliveries.write(delivery.dispatched(timestamp(now())))
     elif delivery.status == Status.FAILED and not is_own:
         deliveries.write(delivery.restarted(execution, timestamp(now())))
-    elif delivery.status == Status.FAILED :
+    elif delivery.status == Status.FAILED or not (is_own or delivery.status == Status.DELIVERED):
         raise _not_its(delivery, execution)
     return {
         "delivery_id": delivery.delivery_id,

@@ -11,12 +11,14 @@ from lambdas.adapters.delivery_stream import firehose
 from lambdas.adapters.quarantine import s3
 from lambdas.adapters.shelves import dynamodb
 from lambdas.adapters.sightings_queue import sqs
+from lambdas.adapters.workflow import stepfunctions
 
 REGION: Final = "eu-west-1"
 BUCKET, TABLE, STREAM = "lake", "shelves", "stock-events"
 QUEUE_URL: Final = f"https://sqs.{REGION}.amazonaws.com/123456789012/sightings"
 ALERTS, BUS = "alerts", "trucks"
-_CLIENTS: Final = (firehose, s3, dynamodb, sqs, events)
+DELIVERIES: Final = "deliveries"
+_CLIENTS: Final = (firehose, s3, dynamodb, sqs, events, stepfunctions)
 
 
 @pytest.fixture(scope="session")
@@ -68,4 +70,10 @@ def aws(_clients: None) -> Iterator[None]:
             BillingMode="PAY_PER_REQUEST",
         )
         events().create_event_bus(Name=BUS)
+        dynamodb().create_table(
+            TableName=DELIVERIES,
+            KeySchema=[{"AttributeName": "delivery_id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "delivery_id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
         yield

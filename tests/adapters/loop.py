@@ -16,7 +16,7 @@ from enum import Enum
 from typing import Any, Final, TypeVar, cast
 
 from lambdas.core.deliveries import Status, UnknownStore
-from lambdas.core.ledger import Conflict
+from lambdas.core.ledger import Conflict, Receipt
 from lambdas.core.master_data import Product, Store, product_id, store_id
 from lambdas.core.sightings import Sighting, messages, sighting, tick_of
 from lambdas.core.simulation import Run
@@ -29,6 +29,7 @@ from lambdas.store_app import trading
 from lambdas.truck_dispatch.calling import call
 from tests.adapters.in_memory import Alerts
 from tests.adapters.in_memory_trucks import Deliveries, Shelves
+from workshop import redrive
 
 Port = TypeVar("Port")
 Shelf = tuple[str, str]
@@ -38,6 +39,7 @@ THRESHOLDS: Final = (2, 6)
 FULL: Final = (9, 20)
 """Units on a shelf when it opens, by the product's place."""
 SPEEDUP: Final = 1_000
+MOST_ROUNDS: Final = 300
 
 
 class Fault(Enum):
@@ -226,26 +228,59 @@ class Bus:
 
 @dataclass
 class Execution:
-    """One execution of the delivery workflow: dispatch, unload, announce; a step that fails is tried again."""
+    """One run of the delivery workflow: dispatch, unload, announce; or what it fails for."""
 
     name: str
     detail: dict[str, Any]
+    status: str = "RUNNING"
     step: str = "dispatch"
     failures: int = 0
     completed: dict[str, Any] | None = None
-    error: dict[str, Any] = field(default_factory=dict)
+    error: dict[str, str] = field(default_factory=dict)
 
 
-class Workflow:
-    """Step Functions: an execution's name is taken for ever."""
+class StepFunctions:
+    """The delivery workflow's runs, each name taken for ever: a port of the truck dispatch, a client of the tool."""
+
+    class exceptions:  # noqa: N801 - as boto3 has it
+        class ExecutionAlreadyExists(Exception):
+            pass
+
+        class ExecutionDoesNotExist(Exception):
+            pass
 
     def __init__(self) -> None:
-        self.executions: list[Execution] = []
+        self.runs: list[Execution] = []
 
-    def start(self, name: str, detail: dict[str, Any]) -> None:
-        """Start an execution, unless it has been started."""
-        if name not in {execution.name for execution in self.executions}:
-            self.executions.append(Execution(name, detail))
+    def start(self, name: str, detail: Mapping[str, Any]) -> None:
+        """Start a run, unless there was one of that name."""
+        if self._named(name) is None:
+            self.runs.append(Execution(name, dict(detail)))
+
+    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> None:  # noqa: N803, A002
+        """Start a run, as the client does."""
+        if self._named(name):
+            raise self.exceptions.ExecutionAlreadyExists
+        self.start(name, json.loads(input))
+
+    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:  # noqa: N803
+        """Describe a run, as the client does."""
+        run = self._named(executionArn.rpartition(":")[2])
+        if run is None:
+            raise self.exceptions.ExecutionDoesNotExist
+        return {"name": run.name, "status": run.status, "input": json.dumps(run.detail), "error": run.error.get("Error")}
+
+    def get_paginator(self, operation: str) -> "StepFunctions":
+        """Return what lists the runs."""
+        assert operation == "list_executions"
+        return self
+
+    def paginate(self, *, stateMachineArn: str, statusFilter: str) -> list[dict[str, Any]]:  # noqa: N803
+        """List the runs that have a status, as the client's paginator does."""
+        return [{"executions": [{"name": run.name} for run in self.runs if run.status == statusFilter]}]
+
+    def _named(self, name: str) -> Execution | None:
+        return next((run for run in self.runs if run.name == name), None)
 
 
 class Firehose:
@@ -342,7 +377,7 @@ class World:
         self.shelves = Shelves()
         self.alerts = Alerts()
         self.deliveries = Deliveries(self.shelves)
-        self.workflow = Workflow()
+        self.step_functions = StepFunctions()
         self.sightings = Queue("sightings")
         self.truck_calls = Queue("truck calls")
         self.bus = Bus("StockBelowThreshold", self.truck_calls)
@@ -350,6 +385,7 @@ class World:
         self.reasons: list[str] = []
         self.noticed_in_time: dict[Shelf, set[int]] = defaultdict(set)
         self._latest_tick: dict[Shelf, int] = defaultdict(int)
+        self._supplied: Counter[Shelf] = Counter()
         self._invocations = 0
         self._now = datetime(2026, 11, 20, tzinfo=UTC)
 
@@ -401,55 +437,58 @@ class World:
 
     def call(self, place: int, most: int) -> None:
         """The truck dispatch takes messages."""
-        self.truck_calls.work(lambda records: call(records, workflow=self.workers.port(self.workflow)), place, most)
+        self.truck_calls.work(lambda records: call(records, workflow=self.workers.port(self.step_functions)), place, most)
 
     def drive(self, place: int, _most: int) -> None:
-        """Step Functions takes the next step of a delivery; after three failures in a row it gives it up."""
-        running = [execution for execution in self.workflow.executions if execution.step != "over"]
+        """Step Functions takes the next step of a run; after three failures in a row it gives up."""
+        running = [run for run in self.step_functions.runs if run.status == "RUNNING"]
         if not running:
             return
-        execution = running[place % len(running)]
-        step = execution.step
+        run = running[place % len(running)]
+        step = run.step
         try:
-            after = self._take(execution, step)
+            after = self._take(run, step)
         except (Crash, Unavailable, Conflict, NotItsDelivery, UnknownStore) as error:
-            execution.failures += 1
-            if execution.failures < 3 or step == "fail":
+            run.failures += 1
+            if run.failures < 3:
                 return
-            after = "fail"
-            execution.error = {"Error": type(error).__name__, "Cause": str(error)}
-        if execution.step == step:  # unless the same step, repeated meanwhile, was quicker
-            execution.step, execution.failures = after, 0
+            after = "over" if step == "fail" else "fail"
+            run.error = {"Error": type(error).__name__, "Cause": str(error)}
+        if run.step == step:  # unless the same step, taken twice, was quicker the other time
+            run.step, run.failures = after, 0
+            if after == "over":
+                run.status = "FAILED" if step == "fail" else "SUCCEEDED"
 
-    def _take(self, execution: Execution, step: str) -> str:
-        """Take a step of a delivery and return the next one."""
+    def _take(self, run: Execution, step: str) -> str:
+        """Take a step of a run and return the next one."""
         deliveries = self.workers.port(self.deliveries)
-        match step:
-            case "dispatch":
-                driving.dispatch(
-                    execution.detail, execution.name, deliveries=deliveries, now=self._clock, speedup=SPEEDUP
-                )
-                return "unload"
-            case "unload":
-                delivery_id = execution.detail["alert_id"]
-                execution.completed = driving.unload(
-                    delivery_id, execution.name, deliveries=deliveries, now=self._clock
-                )
-                return "announce"
-            case "announce":
-                self.workers.port(self.truck_bus).announce([execution.completed or {}])
-                return "over"
-        driving.fail(
-            execution.detail, execution.name, execution.error, deliveries=deliveries, now=self._clock, speedup=SPEEDUP
-        )
+        if step == "announce":
+            self.workers.port(self.truck_bus).announce([run.completed or {}])
+            return "over"
+        if step == "unload":
+            run.completed = driving.unload(run.detail["alert_id"], run.name, deliveries=deliveries, now=self._clock)
+            return "announce"
+        named: Any = {"deliveries": deliveries, "now": self._clock, "speedup": SPEEDUP}
+        if step == "dispatch":
+            driving.dispatch(run.detail, run.name, **named)
+            return "unload"
+        driving.fail(run.detail, run.name, run.error, **named)
         return "over"
 
+    def supply(self, shelf: Shelf, units: int) -> None:
+        """A supplier whom nobody called unloads at a store."""
+        with suppress(UnknownStore):
+            self.shelves.append(shelf[0], Receipt("supplier", shelf[1], units))
+            self._supplied[shelf] += units
+
     def restart(self) -> None:
-        """An operator restarts the deliveries that have failed."""
-        for execution in list(self.workflow.executions):
-            delivery = self.deliveries.read(execution.detail["alert_id"])
-            if delivery and delivery.status == Status.FAILED:
-                self.workflow.start(delivery.next_execution, execution.detail)
+        """An operator restarts the deliveries that no run drives any more."""
+        for stranded in self._operator().stranded():
+            assert not stranded.poison
+            self._operator().restart(stranded)
+
+    def _operator(self) -> redrive.Workflow:
+        return redrive.Workflow(self.step_functions, "arn", self.deliveries, now=self._clock)
 
     def redrive(self) -> None:
         """An operator puts the dead letters back."""
@@ -458,7 +497,7 @@ class World:
 
     def settle(self) -> None:
         """Let everything on its way arrive, nothing failing, and the stores book what the trucks brought."""
-        for _ in range(20):
+        for _ in range(MOST_ROUNDS):
             self._drain()
             for number in range(STORES):
                 self.trade(number, 0)
@@ -467,21 +506,24 @@ class World:
         raise AssertionError("The loop does not come to rest.")
 
     def _drain(self) -> None:
-        while not self._is_still():
+        for _ in range(MOST_ROUNDS):
+            if self._is_still():
+                return
             self.redrive()
             self.restart()
             self.reasons.clear()
             for job in (self.screen, self.notice, self.call, self.drive):
                 job(0, 10)
             assert not self.reasons
+        raise AssertionError("The loop does not come to rest.")
 
     def _is_still(self) -> bool:
         queues = (self.sightings, self.truck_calls)
         return (
             not self.firehose.buffer
             and not any(queue.visible or queue.dead for queue in queues)
-            and all(execution.step == "over" for execution in self.workflow.executions)
-            and all(delivery.status == Status.DELIVERED for delivery in self.deliveries.deliveries.values())
+            and all(run.status != "RUNNING" for run in self.step_functions.runs)
+            and not self._operator().stranded()
         )
 
     # ---- the rest ----
@@ -529,8 +571,8 @@ class World:
             stock += event["units_received"] - event["units_sold"]
             assert event["stock"] == stock
         assert on_hand == stock
-        delivered = sum(d.units for d in self.deliveries.deliveries.values() if (d.store_id, d.product_id) == shelf)
-        assert delivered == sum(event["units_received"] for event in events)
+        brought = sum(d.units for d in self.deliveries.deliveries.values() if (d.store_id, d.product_id) == shelf)
+        assert brought + self._supplied[shelf] == sum(event["units_received"] for event in events)
 
     def _check_episodes(self, shelf: Shelf, events: list[dict[str, Any]]) -> None:
         truth = dict(episodes(events))
@@ -554,10 +596,10 @@ class World:
                 assert episode.alert_id not in announced
             elif episode.state == "OPEN":
                 assert episode.alert_id in announced
-        runs = Counter(execution.name for execution in self.workflow.executions)
-        assert set(runs.values()) <= {1}
-        for delivery in self.deliveries.deliveries.values():
-            assert sum(e.detail["alert_id"] == delivery.delivery_id for e in self.workflow.executions) == delivery.attempt
+        runs = Counter(run.detail["alert_id"] for run in self.step_functions.runs if run.status == "SUCCEEDED")
+        assert runs == dict.fromkeys(announced, 1)
+        noted = {e.alert_id: e.delivered_units for e in self.alerts.episodes.values() if e.delivered_units is not None}
+        assert noted == {delivery.delivery_id: delivery.units for delivery in self.deliveries.deliveries.values()}
 
 
 def _sightings(records: Iterable[Mapping[str, Any]]) -> Iterator[Sighting]:

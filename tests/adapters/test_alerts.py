@@ -119,7 +119,7 @@ def test_readers_of_the_table_find_the_alert_and_how_long_it_lasted(aws: None) -
 
 
 def test_reading_sees_what_was_just_written(aws: None) -> None:
-    """Strongly consistent reads: DynamoDB read consistency. No imitation shows what is stale, so the calls are asked."""
+    """DynamoDB read consistency: strongly consistent reads. No imitation shows stale data, so the calls are asked."""
     client = mock.Mock(wraps=dynamodb())
     table = AlertsTable(client, ALERTS)
     table.recent("S00001", "P0001")
@@ -129,7 +129,8 @@ def test_reading_sees_what_was_just_written(aws: None) -> None:
 
 def test_a_write_whose_answer_was_lost_is_repeated_and_refused_although_it_took_place(aws: None) -> None:
     """The client sends a call again when it got no answer: Boto3 developer guide, Retries."""
-    hooks, repeats = dynamodb().meta.events, iter([0.0])  # seconds until the call is sent again
+    hooks: Any = dynamodb().meta.events
+    repeats = iter([0.0])  # seconds until the call is sent again
     hooks.register_first("needs-retry.dynamodb.PutItem", lambda **_: next(repeats, None), "lost answer")
     table = AlertsTable(dynamodb(), ALERTS)
     try:

@@ -74,6 +74,10 @@ class Loop(RuleBasedStateMachine):
     def a_call_comes_again(self, place: int, times: int) -> None:
         self.world.truck_calls.duplicate(place, times)
 
+    @rule(shelf=SHELVES, units=st.integers(1, 20))
+    def a_supplier_comes_uncalled(self, shelf: tuple[str, str], units: int) -> None:
+        self.world.supply(shelf, units)
+
     @rule()
     def dead_letters_are_put_back(self) -> None:
         self.world.redrive()

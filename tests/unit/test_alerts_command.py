@@ -3,11 +3,11 @@
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from moto import mock_aws
 from rich.console import Console
 
 from lambdas.adapters.alerts import AlertsTable
@@ -16,36 +16,21 @@ from lambdas.adapters.shelves import ShelvesTable
 from lambdas.core.deliveries import Delivery
 from lambdas.core.episodes import Episode
 from lambdas.core.ledger import Ledger
+from tests.unit.imitated_aws import imitated_aws
 from workshop import alerts, cli, flow, screen
 from workshop.errors import WorkshopError
 from workshop.target import Target
 
 REGION = "us-east-1"
 RESOURCES = {"alerts_table": "alerts", "deliveries_table": "deliveries", "shelves_table": "shelves"}
-KEYS = {"alerts": ("store_id", "episode"), "deliveries": ("delivery_id",), "shelves": ("store_id",)}
 MORNING = "2026-01-06T06:00:00.000Z"
 NEXT_TICK = 4 * 33 + 1
 """The clock of a store that has traded until nine o'clock of that morning."""
 
 
 @pytest.fixture
-def target(monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
-    """An account with the tables, as moto imitates it."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        target = Target(name="aws", region=REGION)
-        for table, keys in KEYS.items():
-            target.client("dynamodb").create_table(
-                TableName=table,
-                KeySchema=[
-                    {"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
-                ],
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-                BillingMode="PAY_PER_REQUEST",
-            )
+def target() -> Iterator[Target]:
+    with imitated_aws() as target:
         yield target
 
 
@@ -71,12 +56,12 @@ def episode(store: str = "S00001", number: int = 1, minute: int = 0, *, is_open:
     )
     if is_open:
         return found
-    closing = {"closed_tick": 130, "closed_at": "2026-01-06T08:30:00.000Z", "closed_event": f"{store}-P0001-130"}
-    return Episode(**{**_fields(found), "state": "CLOSED", **closing})
-
-
-def _fields(found: Episode) -> dict[str, Any]:
-    return {name: getattr(found, name) for name in Episode.__dataclass_fields__}
+    closing: dict[str, Any] = {
+        "closed_tick": 130,
+        "closed_at": "2026-01-06T08:30:00.000Z",
+        "closed_event": f"{store}-P0001-130",
+    }
+    return replace(found, state="CLOSED", **closing)
 
 
 def delivery(alert_id: str, truck: str = "T-7") -> Delivery:
@@ -125,6 +110,12 @@ def test_open_alerts_come_first_and_of_either_kind_the_newest(target: Target) ->
     assert ids(alerts.read(target, RESOURCES, state="CLOSED")) == in_order[2:]
     assert ids(alerts.read(target, RESOURCES, store_id="S00003")) == in_order[1:2]
     assert ids(alerts.read(target, RESOURCES, store_id="S99999")) == []
+
+
+def test_a_shelf_s_episodes_are_not_those_of_a_product_whose_id_begins_alike(target: Target) -> None:
+    write(target, episode(), replace(episode(), product_id="P00011"), episode("S00002"))
+    [found] = alerts.episodes(target, RESOURCES, store_id="S00001", product_id="P0001")
+    assert found.alert_id == "A-S00001-P0001-1"
 
 
 def test_all_pages_of_a_large_table_are_read(target: Target) -> None:

@@ -5,7 +5,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -23,13 +23,14 @@ from lambdas.truck_dispatch.calling import call
 from tests.unit.queues import Killed, Queues
 from tests.unit.stock_events import damaged_events, event, good_events
 from workshop.errors import WorkshopError
-from workshop.movers import DeadLetter, Letter, SendThenDelete, look, to_queue
+from workshop.movers import DeadLetter, Letter, MoveTask, SendThenDelete, look, to_queue
 from workshop.redrive import (
     Lane,
     Redriven,
     Workflow,
     chosen,
     event_fault,
+    lanes,
     redrive_deliveries,
     redrive_lane,
     sightings_fault,
@@ -102,7 +103,7 @@ _bodies = st.one_of(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(_bodies)
 def test_a_sightings_message_is_poison_exactly_when_the_alert_function_cannot_read_it(body: str) -> None:
     bus = SimpleNamespace(announce=lambda _: None)
@@ -110,7 +111,7 @@ def test_a_sightings_message_is_poison_exactly_when_the_alert_function_cannot_re
     assert (sightings_fault(body) is not None) == bool(noticed.failed), noticed.failed
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.one_of(_bodies, _damaged.map(lambda damage: json.dumps({"detail": _damage(CALL, damage)}))))
 def test_a_truck_call_is_poison_exactly_when_the_dispatcher_cannot_read_it(body: str) -> None:
     workflow = SimpleNamespace(start=lambda _name, _detail: None)
@@ -178,7 +179,7 @@ def test_a_dry_run_tells_everything_and_moves_nothing() -> None:
     assert "send" not in queues.calls
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(
     st.lists(st.sampled_from(["a", "b", "poison"]), max_size=35),
     st.lists(st.tuples(st.integers(0, 30), st.booleans()), max_size=3),
@@ -256,6 +257,27 @@ def test_what_dies_again_meanwhile_is_not_moved_twice() -> None:
     moved = mover.move([letter.message_id for letter in look(queues, "dead", judge)], rate=500, progress=no_report)
     assert moved.count == 2
     assert queues.bodies("dead") == ["a", "b"]
+
+
+@pytest.mark.parametrize(("endpoint", "mover"), [(None, MoveTask), ("http://127.0.0.1:4566", SendThenDelete)])
+def test_sqs_moves_on_aws_what_it_need_not_choose_from(endpoint: str | None, mover: type) -> None:
+    queues = Queues()
+    outputs = {"sightings_queue": "q", "sightings_dead_letters": "d", "truck_bus": "b", "truck_bus_dead_letters": "e"}
+    target: Any = SimpleNamespace(client=lambda _: queues, endpoint=endpoint)
+    found = lanes(target, {**outputs, "lake_bucket": "lake"})
+    assert list(found) == ["sightings", "truck_bus"]
+    assert isinstance(found["sightings"].mover(), mover)
+    assert isinstance(found["sightings"].chooser(), SendThenDelete)
+    assert isinstance(found["truck_bus"].mover(), SendThenDelete), "a bus's dead letters are no queue's"
+
+
+@pytest.mark.parametrize("bodies", [["a", "b"], ["a", "poison"]])
+def test_what_moves_everything_is_used_only_where_there_is_no_poison(bodies: list[str]) -> None:
+    queues = buried(*bodies)
+    whole = replace(lane(queues), mover=lambda: MoveTask(queues, "dead", "queue", sleep=queues.sleep))
+    redrive_lane(queues, whole, rate=500, dry_run=False, progress=no_report)
+    assert bool(queues.tasks) == ("poison" not in bodies)
+    assert queues.bodies("dead") == [body for body in bodies if body == "poison"]
 
 
 # --- A bus's dead letters --------------------------------------------------------------------------------------------

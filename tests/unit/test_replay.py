@@ -276,6 +276,14 @@ def test_a_batch_that_the_intake_repeats_does_not_bring_its_documents_back() -> 
     assert texts(bucket, QUARANTINE) == [BAD]
 
 
+def test_what_goes_later_is_kept_beside_what_went_before() -> None:
+    bucket = Bucket({REFUSED: refused(GOOD, reason="first") + refused(OTHER, reason="second")})
+    run(bucket, reason="first")
+    run(bucket)
+    assert bucket.accepted == [GOOD, OTHER]
+    assert texts(bucket, REPLAYED) == sorted([GOOD, OTHER])
+
+
 @pytest.mark.parametrize("rest", [(), (BAD,)])
 def test_what_is_refused_while_an_object_is_replayed_is_not_lost(rest: tuple[str, ...]) -> None:
     bucket = Bucket({REFUSED: refused(GOOD, *rest)})
@@ -306,7 +314,7 @@ _documents = st.one_of(good_events(), damaged_events()).map(lambda document: jso
 _bodies = st.lists(_documents, max_size=3).map(lambda found: "".join(f"{text}\n" for text in found).encode())
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.data())
 def test_killed_at_any_call_nothing_is_lost_and_in_the_end_nothing_is_left_to_do(data: st.DataObject) -> None:
     objects = {

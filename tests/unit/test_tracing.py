@@ -1,5 +1,9 @@
 """One event's hops follow from the evidence: each that was seen at its time, each that is due and was not by name."""
 
+import base64
+import io
+import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,11 +11,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
+from lambdas.adapters.alerts import AlertsTable
+from lambdas.adapters.deliveries import DeliveriesTable
+from lambdas.adapters.shelves import ShelvesTable
 from lambdas.core.deliveries import Delivery
 from lambdas.core.episodes import Episode
+from lambdas.core.ledger import Ledger, Plan
 from lambdas.core.sightings import sighting
-from tests.unit.stock_events import event
+from tests.unit.imitated_aws import imitated_aws
+from tests.unit.stock_events import event, line
+from workshop import ask, screen, tracing
 from workshop.target import Target
 from workshop.tracing import Detour, Evidence, Receipt, Row, Trace, UnknownEvent, follow, trace
 
@@ -309,3 +320,130 @@ def test_a_malformed_id_is_refused_before_anything_is_asked(malformed: str) -> N
         trace(NoClients(name="local", region="us-east-1"), RESOURCES, malformed)
     assert "is no event id" in refused.value.message
     assert len(refused.value.message) < 100
+
+
+IN_AWS = {**RESOURCES, "lake_bucket": "lake", "workgroup": "group"}
+
+
+class Lake:
+    """What Athena would answer, by the first words of the questions, and the texts that it was asked with."""
+
+    def __init__(self, answers: dict[str, list[list[Any]]]) -> None:
+        self.answers = answers
+        self.asked: dict[str, list[str]] = {}
+
+    def ask(self, _: Target, __: object, statement: str, *, texts: list[str]) -> ask.Answer:
+        question = ask.question(statement)
+        assert statement.removeprefix(f"-- {question}").count("?") == len(texts)
+        self.asked[question] = list(texts)
+        rows = next((rows for begins, rows in self.answers.items() if question.startswith(begins)), [])
+        return ask.Answer(columns=[], types=[], rows=rows, data_scanned_bytes=0, milliseconds=0)
+
+
+@pytest.fixture
+def aws() -> Iterator[Target]:
+    with imitated_aws() as target:
+        target.client("s3").create_bucket(Bucket="lake")
+        yield target
+
+
+def lake(monkeypatch: pytest.MonkeyPatch, **answers: list[list[Any]]) -> Lake:
+    begins = {"event": "How did an event", "receipts": "When were units", "refused": "Why was a document"}
+    stand_in = Lake({begins[name]: rows for name, rows in answers.items()})
+    monkeypatch.setattr(tracing, "ask", stand_in.ask)
+    return stand_in
+
+
+def naive(seconds: float) -> datetime:
+    """A moment as PyAthena returns it."""
+    return after(seconds).replace(tzinfo=None)
+
+
+def test_the_evidence_is_gathered_from_athena_s3_and_dynamodb(aws: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = lake(
+        monkeypatch,
+        event=[["s3://lake/stock_events/a.parquet", "2026-11-20", naive(0), naive(-9), 3, 5, 4, 0]],
+        receipts=[
+            [event_id(49), naive(7), "s3://lake/before_but_late.parquet", 7],
+            [event_id(70), naive(8), "s3://lake/b.parquet", 20],
+        ],
+    )
+    aws.client("s3").put_object(Bucket="lake", Key="stock_events/a.parquet", Body=b"PAR1")
+    AlertsTable(aws.client("dynamodb"), "alerts").write(episode())
+    deliveries = DeliveriesTable(aws.client("dynamodb"), "deliveries", "shelves")
+    deliveries.write(delivery().dispatched(iso(2)))
+    deliveries.write(delivery().dispatched(iso(2)).delivered(iso(5)))
+    found = trace(aws, IN_AWS, event_id(50))
+    assert set(names(found)) == {*INTO_THE_LAKE, *FROM_THE_ALERT} - {"closed"}
+    assert found.missing == ("closed",)
+    assert hop(found, "shelf").where == "s3://lake/b.parquet"
+    assert asked.asked == {
+        "How did an event reach the lake? One row for each time it was delivered, the first one first.": [event_id(50)],
+        "When were units put on a shelf? In the order of the store's own time.": ["S00001", "P0001"],
+    }
+
+
+def test_an_object_that_is_gone_is_missing(aws: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake(monkeypatch, event=[["s3://lake/gone.parquet", "2026-11-20", naive(0), naive(-9), 9, 5, 4, 0]])
+    assert trace(aws, IN_AWS, event_id(50)).missing == ("object",)
+
+
+def test_an_event_is_found_in_the_batch_that_firehose_failed_on(aws: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake(monkeypatch)
+    lines = line(event_id=event_id(500)) + "\n" + line(event_id=event_id(50))
+    envelope = {
+        "attemptsMade": 4,
+        "arrivalTimestamp": round(NOON.timestamp() * 1000),
+        "errorCode": "Lambda.FunctionError",
+        "errorMessage": "The quarantine was not there.",
+        "attemptEndingTimestamp": 0,
+        "rawData": base64.b64encode(lines.encode()).decode(),
+        "lambdaArn": "arn",
+    }
+    for key, body in (("a", "no JSON"), ("b", json.dumps(envelope))):
+        aws.client("s3").put_object(Bucket="lake", Key=f"errors/processing-failed/{key}", Body=body.encode())
+    found = trace(aws, IN_AWS, event_id(50))
+    assert hop(found, "failed").where == "s3://lake/errors/processing-failed/b"
+    assert "The quarantine was not there." in hop(found, "failed").note
+    assert hop(found, "accepted").at == NOON
+    assert found.missing == ("object", "row")
+    with pytest.raises(UnknownEvent):
+        trace(aws, IN_AWS, event_id(5))
+
+
+def test_an_alert_may_be_there_before_the_row(aws: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake(monkeypatch)
+    AlertsTable(aws.client("dynamodb"), "alerts").write(episode())
+    found = trace(aws, IN_AWS, event_id(50))
+    assert names(found) == ["produced", "accepted", "sighting", "alert"]
+    assert found.missing == ("object", "row", "truck", "unloaded", "shelf", "closed")
+
+
+@pytest.mark.parametrize(
+    ("ledger", "says"),
+    [
+        (None, "no store S00001 has traded"),
+        (Ledger("S00001", 1, next_tick=50), "has not happened yet: S00001 has traded until tick 49"),
+        (Ledger("S00001", 1, next_tick=51), "Firehose still buffers it"),
+        (Ledger("S00001", 1, 49, plan=Plan("run", 7, range(49, 51), 1, overnight=False)), "Firehose still buffers it"),
+    ],
+)
+def test_an_event_that_nothing_has_seen_is_an_error_that_says_what_the_books_know(
+    aws: Target, monkeypatch: pytest.MonkeyPatch, ledger: Ledger | None, says: str
+) -> None:
+    lake(monkeypatch)
+    if ledger:
+        ShelvesTable(aws.client("dynamodb"), "shelves").write(ledger)
+    with pytest.raises(UnknownEvent, match=says) as refused:
+        trace(aws, IN_AWS, event_id(50))
+    assert refused.value.next_step
+
+
+def test_what_is_seen_in_a_trace_is_shown_and_never_obeyed() -> None:
+    evil = Detour("quarantined", "s3://lake/[red]x", after(1), "bad \x1b]0;owned\x07[bold]")
+    console = Console(file=io.StringIO(), width=200, force_terminal=True, color_system=None)
+    console.print(screen.trace_table(follow(evidence(rows=[], detour=evil), RESOURCES)))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "\x1b]0" not in text
+    assert "[bold]" in text
+    assert "s3://lake/[red]x" in text

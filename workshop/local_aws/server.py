@@ -104,6 +104,7 @@ async def _serve(home: Home, listener: socket.socket, interval_factor: float) ->
     from ministack.app import app as ministack
     from ministack.core.persistence import save_all
 
+    from workshop.local_aws.api_destinations import ApiDestinations
     from workshop.local_aws.athena import Athena
     from workshop.local_aws.firehose import Firehose
     from workshop.local_aws.gateway import Gateway
@@ -111,7 +112,14 @@ async def _serve(home: Home, listener: socket.socket, interval_factor: float) ->
     endpoint = f"http://127.0.0.1:{port}"
     services: list[Service] = [Firehose(endpoint, interval_factor), Athena(endpoint, home.cache)]
     identity = str(uuid4())
-    gateway = Gateway(services, ministack, identity, on_start=runs.resume)
+    destinations = ApiDestinations(endpoint, home.root / "undelivered", interval_factor)
+    destinations.install()
+
+    def started() -> None:
+        runs.resume()
+        destinations.resume()
+
+    gateway = Gateway(services, ministack, identity, on_start=started)
 
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
@@ -126,7 +134,8 @@ async def _serve(home: Home, listener: socket.socket, interval_factor: float) ->
     async def stopped() -> None:
         await stop.wait()
         # While the server still answers: what Firehose has buffered goes through Lambda, Glue and S3.
-        await asyncio.gather(*(asyncio.to_thread(service.close) for service in services))
+        closing = (destinations.close, *(service.close for service in services))
+        await asyncio.gather(*(asyncio.to_thread(close) for close in closing))
 
     async def snapshots() -> None:
         # On the loop's own thread, so that no request changes what is being written.
