@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from lambdas.adapters.alerts import _episode as episode_of
+from lambdas.adapters.alerts import episode_of
 from lambdas.adapters.deliveries import delivery_of
 from lambdas.core.contract import SCHEMA
 from lambdas.core.deliveries import Delivery

@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, Protocol
 
 from lambdas.adapters.deliveries import DeliveriesTable
-from lambdas.core import contract
-from lambdas.core.contract import RECEIVED_AT, Refused, timestamp
-from lambdas.core.deliveries import BadCall, Call, Delivery, Status
+from lambdas.core import messages
+from lambdas.core.contract import Refused, timestamp
+from lambdas.core.deliveries import BadCall, Call, Delivery, Status, called_for
 from lambdas.core.ledger import Conflict
-from lambdas.core.notification import DELIVERY_COMPLETED, delivery_completed
+from lambdas.core.messages import Sightings
 from workshop.errors import WorkshopError
 from workshop.movers import DeadLetter, Letter, Mover, MoveTask, Send, SendThenDelete, look, queue_arn, to_queue
 from workshop.steps import Report, Steps
@@ -28,53 +28,26 @@ from workshop.target import Target
 
 DELIVERIES: Final = "deliveries"
 _DEAD_LETTERS: Final = "_dead_letters"
-_LONGEST_TOKEN: Final = 100  # the alert function's; a test holds the two to the same verdict
 
 Fault = Callable[[str], str | None]
 """Say why no repetition can have a message's body understood, or None."""
 
 
 def sightings_fault(body: str) -> str | None:
-    """Judge a message of the sightings' queue by what the alert function reads it by: contract and notification."""
+    """Judge a message of the sightings' queue, by the reader of the function that decides on alerts."""
     try:
-        match json.loads(body):
-            case {"detail-type": str(kind), "detail": detail} if kind == DELIVERY_COMPLETED:
-                delivery_completed(detail)
-            case {"token": str(token), "events": list(events)} if 0 < len(token) <= _LONGEST_TOKEN:
-                for place, event in enumerate(events):
-                    if fault := _event_fault(event):
-                        return f"Event {place}: {fault}"
-            case _:
-                return f"The message is neither sightings with their token nor a {DELIVERY_COMPLETED}."
+        content = messages.read(body)
     except Refused as refused:
         return refused.reason
-    except (ValueError, RecursionError):
-        return "The message is not JSON."
-    return None
-
-
-def _event_fault(event: object) -> str | None:
-    if isinstance(event, dict):
-        event = {name: value for name, value in event.items() if name != RECEIVED_AT}
-    try:
-        contract.check(event)
-    except Refused as refused:
-        return refused.reason
-    return None
+    return content.faults[0] if isinstance(content, Sightings) and content.faults else None
 
 
 def truck_call_fault(body: str) -> str | None:
     """Judge a message of the truck calls' queue, by the reader of the function that calls trucks."""
     try:
-        match json.loads(body):
-            case {"detail": dict(detail)}:
-                Call.parse(detail)
-            case _:
-                return "The message is not an EventBridge event: it has no detail."
+        Call.parse(called_for(body))
     except BadCall as fault:
         return str(fault)
-    except (ValueError, RecursionError):
-        return "The message is not JSON."
     return None
 
 

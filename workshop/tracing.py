@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lambdas.adapters.alerts import _key
+from lambdas.adapters.alerts import key_of
 from lambdas.adapters.shelves import ShelvesTable
 from lambdas.core.contract import SCHEMA, timestamp
 from lambdas.core.deliveries import Delivery
@@ -294,7 +294,7 @@ def _by_time(hops: Sequence[Hop]) -> tuple[Hop, ...]:
 
 
 def _item(episode: Episode, resources: Mapping[str, str]) -> str:
-    key = _key(episode.store_id, episode.product_id, episode.number)
+    key = key_of(episode.store_id, episode.product_id, episode.number)
     return "/".join([resources["alerts_table"], *(part["S"] for part in key.values())])
 
 

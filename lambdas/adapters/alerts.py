@@ -30,15 +30,15 @@ class AlertsTable:
             Limit=MOST_RECENT,
             ConsistentRead=True,
         )
-        return [_episode(item) for item in answer["Items"]]
+        return [episode_of(item) for item in answer["Items"]]
 
     def one(self, store_id: str, product_id: str, number: int) -> Episode | None:
         """Return an episode as last written, or None."""
         answer = self._client.get_item(
-            TableName=self._table_name, Key=_key(store_id, product_id, number), ConsistentRead=True
+            TableName=self._table_name, Key=key_of(store_id, product_id, number), ConsistentRead=True
         )
         item: dict[str, Any] | None = answer.get("Item")
-        return _episode(item) if item else None
+        return episode_of(item) if item else None
 
     def write(self, episode: Episode) -> None:
         """Write a version of an episode; raise `Conflict` unless the stored version is the one before.
@@ -60,14 +60,15 @@ class AlertsTable:
             raise
 
 
-def _key(store_id: str, product_id: str, number: int) -> dict[str, Any]:
+def key_of(store_id: str, product_id: str, number: int) -> dict[str, Any]:
+    """Return the key of the table's item for an episode."""
     return {"store_id": {"S": store_id}, "episode": {"S": f"{product_id}#{number:06}"}}
 
 
 def _item(episode: Episode) -> dict[str, Any]:
     """Write all fields that are known, and for readers of the table what follows from them."""
     values = {name: getattr(episode, name) for name in (*_FIELDS, "alert_id", "duration_seconds")}
-    return _key(episode.store_id, episode.product_id, episode.number) | {
+    return key_of(episode.store_id, episode.product_id, episode.number) | {
         name: _attribute(value) for name, value in values.items() if value is not None
     }
 
@@ -82,7 +83,8 @@ def _attribute(value: str | bool | int) -> dict[str, Any]:
             return {"S": value}
 
 
-def _episode(item: dict[str, Any]) -> Episode:
+def episode_of(item: dict[str, Any]) -> Episode:
+    """Return the episode that an item of the table holds."""
     return Episode(**{name: _value(attribute) for name, attribute in item.items() if name in _FIELDS})
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import boto3
 from botocore.config import Config
 
+from lambdas.core.messages import MAX_MESSAGE_BYTES
 from lambdas.core.packing import batches
-from lambdas.core.sightings import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -1,5 +1,6 @@
 """A delivery: what one truck brings for one alert, and every step of its way."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -66,6 +67,19 @@ class Call:
             latitude=_degrees(store, "latitude", 90),
             longitude=_degrees(store, "longitude", 180),
         )
+
+
+def called_for(body: str) -> dict[str, Any]:
+    """Return the detail of a message that holds an event as EventBridge delivers it, or raise `BadCall`."""
+    try:
+        event = json.loads(body)
+    except (ValueError, RecursionError):
+        raise BadCall("The message is not JSON.") from None
+    match event:
+        case {"detail": dict(detail)}:
+            return detail
+        case _:
+            raise BadCall("The message is not an EventBridge event: it has no detail.")
 
 
 def _part(detail: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -1,15 +1,8 @@
 """Which stock events show that a shelf ran low or came back, told from each document alone."""
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import groupby
-from typing import Any, Final, NamedTuple
-
-from lambdas.core.packing import pack
-
-MAX_MESSAGE_BYTES: Final = 256 * 1_024
-"""What an SQS message may surely hold; the limit was raised in 2025, but not what producers and consumers assume."""
-_ENVELOPE_BYTES: Final = 512
+from typing import Any, NamedTuple
 
 
 class Sighting(NamedTuple):
@@ -72,14 +65,3 @@ def _shelf(seen: Sighting) -> tuple[str, str]:
 
 def _by_shelf_and_tick(seen: Sighting) -> tuple[str, str, int]:
     return seen.store_id, seen.product_id, seen.tick
-
-
-def messages(sightings: Iterable[Sighting], token: str) -> Iterator[str]:
-    """Write sightings into as few messages as they fit into: `{"token": …, "events": […]}`.
-
-    `token` has to be new for each attempt: by it a message is known again however often, and by whatever way, it comes.
-    """
-    lines = (json.dumps(seen.event, separators=(",", ":")) for seen in sightings)
-    for number, packed in enumerate(pack(lines, MAX_MESSAGE_BYTES - _ENVELOPE_BYTES)):
-        events = packed.decode().rstrip("\n").replace("\n", ",")
-        yield f'{{"token":{json.dumps(f"{token}/{number}")},"events":[{events}]}}'

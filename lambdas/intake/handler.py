@@ -9,8 +9,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.adapters.quarantine import Quarantine, s3
 from lambdas.adapters.sightings_queue import SightingsQueue, sqs
+from lambdas.core import messages
 from lambdas.core.settings import setting
-from lambdas.core.sightings import messages
 from lambdas.intake.transformation import transform
 
 logger = Logger(service="intake")
@@ -26,7 +26,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if batch.rows:
         Quarantine(s3(), bucket).keep([record["recordId"] for record in event["records"]], batch.rows)
     if batch.sightings:
-        SightingsQueue(sqs(), queue).send(messages(batch.sightings, context.aws_request_id))
+        SightingsQueue(sqs(), queue).send(messages.write(batch.sightings, context.aws_request_id))
     counts = {
         "EventsAccepted": batch.good,
         "EventsQuarantined": len(batch.rows),

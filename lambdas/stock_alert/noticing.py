@@ -1,23 +1,22 @@
 """Noticing: sightings become episodes and calls for trucks, and trucks that came are written down."""
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol
 
-from lambdas.core import contract
-from lambdas.core.contract import RECEIVED_AT, Refused, timestamp
+from lambdas.core import messages
+from lambdas.core.contract import Refused, timestamp
 from lambdas.core.episodes import Conflict, Decision, Episode, Step, decide
-from lambdas.core.notification import DELIVERY_COMPLETED, Arrival, delivery_completed, stock_below_threshold
-from lambdas.core.sightings import Sighting, sighting
+from lambdas.core.messages import Sightings
+from lambdas.core.notification import Arrival, stock_below_threshold
+from lambdas.core.sightings import Sighting
 
 _MOST_TRIES: Final = 20
 """A refused write means that another worker got its own done, and of one shelf there are few to do at a time."""
 _MOST_FAULTS_SHOWN: Final = 3
 _LONGEST_FAULT_SHOWN: Final = 300
-_LONGEST_TOKEN: Final = 100
 
 
 class Alerts(Protocol):
@@ -83,14 +82,14 @@ class _Message:
 
     def take(self, body: str) -> None:
         try:
-            content = _read(body)
+            content = messages.read(body)
         except Refused as refused:
             self.faults.append(refused.reason)
             return
         if isinstance(content, Arrival):
             self._try(self._arrive, content)
         else:
-            self._see(*content)
+            self._see(content)
 
     def _try(self, do: Callable[..., None], *args: Any) -> None:
         """Do one thing. Whatever it raises, a bug included, fails this message and leaves the next thing its turn."""
@@ -110,11 +109,12 @@ class _Message:
         _until_undisputed(change)
         self._noticed.arrivals += 1
 
-    def _see(self, token: str, events: list[Any]) -> None:
+    def _see(self, content: Sightings) -> None:
+        self.faults += content.faults
         calls: dict[str, tuple[Decision, Sighting]] = {}
 
         def see(seen: Sighting) -> None:
-            decision = _until_undisputed(lambda: self._decide(seen, token))
+            decision = _until_undisputed(lambda: self._decide(seen, content.token))
             if decision is None:
                 return
             self._noticed.steps[decision.step] += 1
@@ -123,22 +123,10 @@ class _Message:
             elif decision.step is Step.CLOSE:  # over before the truck was called: none is wanted
                 calls.pop(decision.episode.alert_id, None)
 
-        for seen in sorted(self._sightings(events), key=lambda seen: seen.tick):
+        for seen in sorted(content.sightings, key=lambda seen: seen.tick):
             self._try(see, seen)
         if calls:
             self._try(self._call, calls)
-
-    def _sightings(self, events: list[Any]) -> Iterator[Sighting]:
-        for place, event in enumerate(events):
-            try:
-                document = {name: value for name, value in event.items() if name != RECEIVED_AT}
-                contract.check(document)
-            except (Refused, AttributeError) as error:
-                fault = error.reason if isinstance(error, Refused) else "The document is not an object."
-                self.faults.append(f"Event {place}: {fault}")
-            else:
-                if seen := sighting(document):
-                    yield seen
 
     def _decide(self, seen: Sighting, token: str) -> Decision | None:
         recent = self._alerts.recent(seen.store_id, seen.product_id)
@@ -169,21 +157,6 @@ def _until_undisputed(change: Callable[[], Decision | None]) -> Decision | None:
         except Conflict:
             continue
     return change()
-
-
-def _read(body: str) -> Arrival | tuple[str, list[Any]]:
-    """Return what a message holds: a truck's arrival, or a token and stock events; raise `Refused` otherwise."""
-    try:
-        message = json.loads(body)
-    except (ValueError, RecursionError):
-        raise Refused("The message is not JSON.", None) from None
-    match message:
-        case {"detail-type": str(kind), "detail": detail} if kind == DELIVERY_COMPLETED:
-            return delivery_completed(detail)
-        case {"token": str(token), "events": list(events)} if 0 < len(token) <= _LONGEST_TOKEN:
-            return token, events
-        case _:
-            raise Refused(f"The message is neither sightings with their token nor a {DELIVERY_COMPLETED}.", None)
 
 
 def _summary(faults: Sequence[str]) -> str:

@@ -1,12 +1,11 @@
 """Calling trucks: one run of the delivery workflow per alert."""
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from aws_lambda_powertools import Logger
 
-from lambdas.core.deliveries import BadCall, Call
+from lambdas.core.deliveries import Call, called_for
 
 logger = Logger(service="truck-dispatch")
 
@@ -27,20 +26,9 @@ def call(records: Iterable[Mapping[str, Any]], *, workflow: Workflow) -> list[st
     failed = []
     for record in records:
         try:
-            detail = _detail(record["body"])
+            detail = called_for(record["body"])
             workflow.start(Call.parse(detail).alert_id, detail)
         except Exception as error:
             logger.exception("No truck was called", extra={"message_id": record["messageId"], "reason": str(error)})
             failed.append(record["messageId"])
     return failed
-
-
-def _detail(body: str) -> dict[str, Any]:
-    try:
-        envelope = json.loads(body)
-    except ValueError as error:
-        raise BadCall(f"The message is not JSON ({error}).") from None
-    detail = envelope.get("detail") if isinstance(envelope, dict) else None
-    if not isinstance(detail, dict):
-        raise BadCall("The message is not an EventBridge event: it has no detail.")
-    return detail

@@ -15,10 +15,11 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, Final, TypeVar, cast
 
-from lambdas.core.deliveries import Status, UnknownStore
+from lambdas.core import messages
+from lambdas.core.deliveries import UnknownStore
 from lambdas.core.ledger import Conflict, Receipt
 from lambdas.core.master_data import Product, Store, product_id, store_id
-from lambdas.core.sightings import Sighting, messages, sighting, tick_of
+from lambdas.core.sightings import Sighting, sighting, tick_of
 from lambdas.core.simulation import Run
 from lambdas.core.trading_calendar import WORKSHOP_CALENDAR
 from lambdas.delivery import driving
@@ -39,7 +40,7 @@ THRESHOLDS: Final = (2, 6)
 FULL: Final = (9, 20)
 """Units on a shelf when it opens, by the product's place."""
 SPEEDUP: Final = 1_000
-MOST_ROUNDS: Final = 300
+MOST_ROUNDS: Final = 100
 
 
 class Fault(Enum):
@@ -257,7 +258,7 @@ class StepFunctions:
         if self._named(name) is None:
             self.runs.append(Execution(name, dict(detail)))
 
-    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> None:  # noqa: N803, A002
+    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> None:  # noqa: N803
         """Start a run, as the client does."""
         if self._named(name):
             raise self.exceptions.ExecutionAlreadyExists
@@ -268,7 +269,12 @@ class StepFunctions:
         run = self._named(executionArn.rpartition(":")[2])
         if run is None:
             raise self.exceptions.ExecutionDoesNotExist
-        return {"name": run.name, "status": run.status, "input": json.dumps(run.detail), "error": run.error.get("Error")}
+        return {
+            "name": run.name,
+            "status": run.status,
+            "input": json.dumps(run.detail),
+            "error": run.error.get("Error"),
+        }
 
     def get_paginator(self, operation: str) -> "StepFunctions":
         """Return what lists the runs."""
@@ -315,6 +321,10 @@ class Demand:
     def want(self, shelf: Shelf, units: Iterable[int]) -> None:
         """Let customers ask for units, tick by tick, after what they have been said to ask for."""
         self._wanted[shelf] += units
+
+    def stop(self) -> None:
+        """Let nobody come any more."""
+        self._wanted.clear()
 
     def asked(self, shelf: Shelf, tick: int) -> int:
         """Return what is asked for in a tick."""
@@ -413,7 +423,7 @@ class World:
         try:
             batch = transform([self._record(line, number) for number, line in enumerate(lines)])
             if batch.sightings:
-                self.workers.port(self.sightings).send(messages(batch.sightings, request_id))
+                self.workers.port(self.sightings).send(messages.write(batch.sightings, request_id))
         except (Crash, Unavailable):
             buffer += lines
         else:
@@ -437,7 +447,9 @@ class World:
 
     def call(self, place: int, most: int) -> None:
         """The truck dispatch takes messages."""
-        self.truck_calls.work(lambda records: call(records, workflow=self.workers.port(self.step_functions)), place, most)
+        self.truck_calls.work(
+            lambda records: call(records, workflow=self.workers.port(self.step_functions)), place, most
+        )
 
     def drive(self, place: int, _most: int) -> None:
         """Step Functions takes the next step of a run; after three failures in a row it gives up."""
@@ -497,6 +509,7 @@ class World:
 
     def settle(self) -> None:
         """Let everything on its way arrive, nothing failing, and the stores book what the trucks brought."""
+        self.demand.stop()
         for _ in range(MOST_ROUNDS):
             self._drain()
             for number in range(STORES):
@@ -563,43 +576,44 @@ class World:
                 shelf = ledger.store_id, product_id(place + 1)
                 self._check_units(shelf, events[shelf], opening=FULL[place], on_hand=on_hand)
                 self._check_episodes(shelf, events[shelf])
-        self._check_deliveries()
+        self._check_trucks()
 
     def _check_units(self, shelf: Shelf, events: list[dict[str, Any]], *, opening: int, on_hand: int) -> None:
         stock = opening
         for event in events:
             stock += event["units_received"] - event["units_sold"]
-            assert event["stock"] == stock
-        assert on_hand == stock
+            assert event["stock"] == stock, "units came from nowhere or went nowhere"
+        assert on_hand == stock, "the shelf holds other units than its events tell"
         brought = sum(d.units for d in self.deliveries.deliveries.values() if (d.store_id, d.product_id) == shelf)
-        assert brought + self._supplied[shelf] == sum(event["units_received"] for event in events)
+        received = sum(event["units_received"] for event in events)
+        assert received == brought + self._supplied[shelf], "units delivered are not units received"
 
     def _check_episodes(self, shelf: Shelf, events: list[dict[str, Any]]) -> None:
         truth = dict(episodes(events))
         known = [episode for key, episode in sorted(self.alerts.episodes.items()) if key[:2] == shelf]
-        opened = {episode.opened_tick: episode.closed_tick for episode in known if episode.opened_tick is not None}
-        assert opened.items() <= truth.items()
-        assert len(opened) + sum(episode.opened_tick is None for episode in known) == len(known)
-        assert [tick for tick, closed in truth.items() if closed is None] == [
-            episode.opened_tick for episode in known if episode.state == "OPEN"
-        ]
-        closings = [episode.closed_tick for episode in known if episode.closed_tick is not None]
-        assert len(set(closings)) == len(closings)
-        assert set(closings) <= set(truth.values())
-        assert set(opened) >= self.noticed_in_time[shelf]
+        low_now = [tick for tick, closed in truth.items() if closed is None]
+        assert [e.opened_tick for e in known if e.state == "OPEN"] == low_now, "open episodes are not low shelves"
+        opened = [(e.opened_tick, e.closed_tick) for e in known if e.opened_tick is not None]
+        assert len(set(opened)) == len(opened), "an episode was opened twice"
+        assert set(opened) <= truth.items(), "an episode is none, by its events"
+        closed = [e.closed_tick for e in known if e.closed_tick is not None]
+        assert len(set(closed)) == len(closed), "an episode was closed twice"
+        assert set(closed) <= set(truth.values()), "an episode did not end then, by its events"
+        assert self.noticed_in_time[shelf] <= {tick for tick, _ in opened}, "an episode noticed in time was not opened"
 
-    def _check_deliveries(self) -> None:
+    def _check_trucks(self) -> None:
         announced = {detail["alert_id"] for detail in self.bus.put}
-        assert self.deliveries.deliveries.keys() == announced
         for episode in self.alerts.episodes.values():
             if episode.opened_tick is None:
-                assert episode.alert_id not in announced
+                assert episode.alert_id not in announced, "a truck was called for a full shelf"
             elif episode.state == "OPEN":
-                assert episode.alert_id in announced
-        runs = Counter(run.detail["alert_id"] for run in self.step_functions.runs if run.status == "SUCCEEDED")
-        assert runs == dict.fromkeys(announced, 1)
+                assert episode.alert_id in announced, "an open episode called no truck"
+        assert self.deliveries.deliveries.keys() == announced, "deliveries are not alerts"
+        made = Counter(run.detail["alert_id"] for run in self.step_functions.runs if run.status == "SUCCEEDED")
+        assert made == dict.fromkeys(announced, 1), "a delivery was driven twice"
         noted = {e.alert_id: e.delivered_units for e in self.alerts.episodes.values() if e.delivered_units is not None}
-        assert noted == {delivery.delivery_id: delivery.units for delivery in self.deliveries.deliveries.values()}
+        brought = {delivery.delivery_id: delivery.units for delivery in self.deliveries.deliveries.values()}
+        assert noted == brought, "the alerts do not know what came"
 
 
 def _sightings(records: Iterable[Mapping[str, Any]]) -> Iterator[Sighting]:

@@ -176,7 +176,15 @@ class TestMoveTask:
         queue = queues.make("queue")
         dead = queues.make("dead", dead_letters_of=[queue])
         mover = MoveTask(queues, dead, queue, sleep=queues.sleep)
+        start = queues.start_message_move_task
+
+        def start_late(**wanted: Any) -> dict[str, Any]:
+            queues.unlisted = 2
+            return start(**wanted)
+
+        queues.start_message_move_task = start_late  # type: ignore[method-assign]
         for body in "ab":
             moved = mover.move([queues.put(dead, body)], rate=1, progress=no_report)
             assert moved.count == 1
+            assert queues.tasks[-1]["Status"] == "COMPLETED"
         assert queues.bodies(queue) == ["a", "b"]

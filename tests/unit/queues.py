@@ -43,6 +43,8 @@ class Queues:
     """Which bodies SendMessageBatch fails."""
     sent_at: list[float] = field(default_factory=list)
     tasks: list[dict[str, Any]] = field(default_factory=list)
+    unlisted: int = 0
+    """How many more calls of ListMessageMoveTasks do not show the latest task yet."""
     _ids: Any = field(default_factory=count)
 
     def make(self, name: str, *, dead_letters_of: Collection[str] = ()) -> str:
@@ -158,7 +160,9 @@ class Queues:
 
     def list_message_move_tasks(self, *, SourceArn: str, MaxResults: int) -> dict[str, Any]:
         mine = [task for task in self.tasks if task["SourceArn"] == SourceArn]
-        listed = [dict(task) for task in reversed(mine)][:MaxResults]
+        seen = mine[:-1] if self.unlisted else mine
+        self.unlisted = max(0, self.unlisted - 1)
+        listed = [dict(task) for task in reversed(seen)][:MaxResults]
         for task in mine:
             if task["Status"] == "RUNNING":
                 self._advance(task)

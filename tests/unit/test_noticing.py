@@ -282,7 +282,7 @@ def test_a_truck_that_nobody_called_says_so(shop: Shop) -> None:
         ('{"detail-type": "StockBelowThreshold", "detail": {}}', "neither sightings"),
         ('{"detail-type": "DeliveryCompleted", "detail": []}', "The detail of DeliveryCompleted is not an object."),
         ('{"detail-type": "DeliveryCompleted", "detail": {}}', "version is missing."),
-        ('{"token": "T", "events": [null]}', "Event 0: The document is not an object."),
+        ('{"token": "T", "events": [null]}', "Event 0: The document is null, not an object."),
         ('{"token": "T", "events": [{}]}', "Event 0: event_id is missing."),
         (message(low(stock=-1))["body"], "Event 0: stock must be from 0 to 1000000, not -1."),
         (message(low(stock=10**9))["body"], "Event 0: stock must be from 0 to 1000000, not 1000000000."),

@@ -490,9 +490,11 @@ def test_one_that_no_truck_can_follow_stays_and_is_named(detail: str) -> None:
     assert list(runs.runs) == [ALERT]
 
 
-def test_two_redrives_at_a_time_start_one_run() -> None:
+@pytest.mark.parametrize("is_on_the_road", [False, True])
+def test_two_redrives_at_a_time_start_one_run(is_on_the_road: bool) -> None:
     runs = called()
-    runs.dispatch(ALERT)
+    if is_on_the_road:
+        runs.dispatch(ALERT)
     runs.end(ALERT, "ABORTED")
     first, second = runs.workflow(), runs.workflow()
     [mine], [theirs] = first.stranded(), second.stranded()

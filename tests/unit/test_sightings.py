@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lambdas.core import messages
+from lambdas.core.messages import MAX_MESSAGE_BYTES
 from lambdas.core.screening import screen
-from lambdas.core.sightings import MAX_MESSAGE_BYTES, Sighting, latest, messages, sighting
+from lambdas.core.sightings import Sighting, latest, sighting
 from tests.unit.stock_events import GOOD, event, good_events, line
 from tests.unit.test_screening import RECEIVED
 
@@ -110,7 +112,7 @@ def test_a_batch_tells_each_shelf_once_per_direction_and_as_low_only_if_it_is_lo
 def test_many_sightings_share_few_messages_of_which_none_is_too_large() -> None:
     # The longest events that the contract allows, all of them to be escaped.
     long = event(stock=1, threshold=9, store_name="\U0001f69a" * 120, city="\U0001f69a" * 120, product_name='"' * 120)
-    bodies = list(messages([Sighting("S", "P", n, True, True, long) for n in range(500)], "r" * 100))
+    bodies = list(messages.write([Sighting("S", "P", n, True, True, long) for n in range(500)], "r" * 100))
     assert max(len(body.encode()) for body in bodies) <= MAX_MESSAGE_BYTES
     assert sum(len(body.encode()) for body in bodies[:-1]) > 0.98 * MAX_MESSAGE_BYTES * (len(bodies) - 1)
     read = [json.loads(body) for body in bodies]
@@ -120,7 +122,7 @@ def test_many_sightings_share_few_messages_of_which_none_is_too_large() -> None:
 
 def test_a_document_padded_with_blanks_does_not_pad_the_message() -> None:
     padded = line(stock=3, threshold=9)[:-1] + " " * 900_000 + "}"
-    [body] = messages(screen([padded], RECEIVED).sightings, "t")
+    [body] = messages.write(screen([padded], RECEIVED).sightings, "t")
     assert len(body) < 1_000
     assert json.loads(body)["events"] == [
         GOOD | {"stock": 3, "threshold": 9, "received_at": "2026-11-20T12:00:00.005Z"}

@@ -230,9 +230,9 @@ def test_levels_beyond_the_grid_are_its_ends() -> None:
 def test_the_reorder_point_is_lead_time_demand_plus_safety_stock() -> None:
     # One unit per tick: 8 in the lead time, and 1.65 standard deviations of sqrt(8) more.
     assert demand.shelf_policy(0).reorder_point == 13
-    # Read back from 13, the demand is 1.027 units per tick. A trading day of 60 ticks and the lead time ask for 69.8,
-    # and 1.5 standard deviations of sqrt(69.8 + (0.3 * 69.8)**2) more.
-    assert demand.shelf_policy(0).order_up_to == 104
+    # Read back from 13, the demand is 1.032 units per tick. A trading day of 60 ticks and the lead time ask for 70.2,
+    # and 1.5 standard deviations of sqrt(70.2 + (0.3 * 70.2)**2) more.
+    assert demand.shelf_policy(0).order_up_to == 105
 
 
 @given(st.integers(-200, 150))
