@@ -1,5 +1,6 @@
 """Everything a deployment can be told, read once from the CDK context (`-c name=value`)."""
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -80,8 +81,26 @@ def _web_address(node: Node, name: str, *, local: bool) -> str | None:
     given: Any = node.try_get_context(name)
     if given is None:
         return None
-    address = urlsplit(str(given))
-    is_here = local and address.scheme == "http" and address.hostname == "127.0.0.1"
-    if not (address.scheme == "https" or is_here) or not address.hostname or address.username or address.fragment:
+    text = str(given)
+    try:
+        address = urlsplit(text)
+        has_port = address.port is not None
+    except ValueError:  # a port that is no number, or brackets that do not match
+        usable = False
+    else:
+        usable = (
+            len(text) <= _LONGEST_ADDRESS
+            and _ADDRESS.fullmatch(text) is not None
+            and (address.scheme == "https" or (local and has_port and text.startswith("http://127.0.0.1:")))
+            and bool(address.hostname)
+            and address.username is None
+        )
+    if not usable:
         raise BadSetting(f"-c {name}={given} is not usable; give an address such as https://trucks.example.com/alerts")
-    return str(given)
+    return text
+
+
+_LONGEST_ADDRESS = 2_048
+_ADDRESS = re.compile(r"(%[0-9A-Fa-f]{2}|[-()_.!~';/?:@&=+$,A-Za-z0-9])+")
+"""What an API destination's address may hold (CreateApiDestination, EventBridge API reference), except for `*`, which
+would stand for a parameter of the path."""

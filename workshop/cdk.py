@@ -1,6 +1,7 @@
 """Run the real `cdk` command, on the Node that came with the environment."""
 
 import hashlib
+import json
 import os
 import platform
 import sys
@@ -96,6 +97,16 @@ def fingerprint(context: Mapping[str, str]) -> str:
             digest.update(f"{file.relative_to(ROOT)}\0".encode())
             digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def stacks(assembly: Path) -> set[str]:
+    """Return the names of the stacks of an assembly that `cdk synth` has made."""
+    manifest = json.loads((assembly / "manifest.json").read_text(encoding="utf-8"))
+    return {
+        artifact.get("properties", {}).get("stackName", name)
+        for name, artifact in manifest["artifacts"].items()
+        if artifact["type"] == "aws:cloudformation:stack"
+    }
 
 
 def context_arguments(context: Mapping[str, str]) -> list[str]:

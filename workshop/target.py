@@ -76,18 +76,22 @@ class Target:
             )
         return self._clients[service]
 
+    def stacks(self) -> list[dict[str, Any]]:
+        """Return what CloudFormation says of each stack of this project, in the order in which they were made."""
+        pages = self.client("cloudformation").get_paginator("describe_stacks").paginate()
+        found = [stack for page in pages for stack in page["Stacks"] if PROJECT_TAG in stack.get("Tags", [])]
+        return sorted(found, key=lambda stack: stack["CreationTime"])
+
     def resources(self) -> dict[str, str]:
         """Return the physical names of what is deployed, by their plain names: the outputs of the tagged stacks.
 
         Raises:
             WorkshopError: nothing is deployed.
         """
-        pages = self.client("cloudformation").get_paginator("describe_stacks").paginate()
         found = {
             _plain(output["OutputKey"]): output["OutputValue"]
-            for page in pages
-            for stack in page["Stacks"]
-            if PROJECT_TAG in stack.get("Tags", []) and stack["StackStatus"] in _USABLE
+            for stack in self.stacks()
+            if stack["StackStatus"] in _USABLE
             for output in stack.get("Outputs", [])
             # Exports are how CDK hands values from stack to stack; they are nobody's plain names.
             if "ExportName" not in output

@@ -3,10 +3,11 @@
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
 from workshop import cdk, closing, flow, trade
 from workshop.errors import WorkshopError
@@ -73,18 +74,15 @@ def up_local(steps: Steps) -> Target:
     # Whatever happens from here on, the next run deploys again.
     receipt.unlink(missing_ok=True)
     log = home.root / "cdk.log"
-    assembly = str(home.root / "cdk.out")
-    synth = ["synth", "--quiet", "--output", assembly, *cdk.context_arguments(_LOCAL_CONTEXT)]
-    with cdk.Command(synth, environment=isolated(os.environ), log=log) as synthesis:
+    assembly = home.root / "cdk.out"
+    with cdk.Command(_synth(assembly, _LOCAL_CONTEXT), environment=isolated(os.environ), log=log) as synthesis:
         target = _start(steps, home)
         environment = isolated(os.environ, target.endpoint)
         with steps.step("bootstrap", "cdk bootstrap, while the app is synthesised"):
             cdk.bootstrap(ACCOUNT, REGION, environment=environment, log=log)
         with steps.step("synthesis", "cdk synth"):
             synthesis.wait()
-    with steps.step("deploy", "cdk deploy --all"):
-        deploy = ["deploy", "--all", "--app", assembly, "--require-approval", "never"]
-        cdk.run(deploy, environment=environment, log=log)
+    _deploy(steps, target, assembly, environment=environment, log=log)
     receipt.write_text(wanted, encoding="utf-8")
     return target
 
@@ -102,9 +100,44 @@ def up_aws(steps: Steps) -> Target:
         account = target.client("sts").get_caller_identity()["Account"]
     with steps.step("bootstrap", f"cdk bootstrap aws://{account}/{target.region}"):
         cdk.bootstrap(account, target.region, environment=os.environ, log=log)
-    with steps.step("deploy", "cdk deploy --all"):
-        cdk.run(["deploy", "--all", "--require-approval", "never"], environment=os.environ, log=log)
+    assembly = kept() / "aws" / "cdk.out"
+    with steps.step("synthesis", "cdk synth"):
+        cdk.run(_synth(assembly, {}), environment=os.environ, log=log)
+    _deploy(steps, target, assembly, environment=os.environ, log=log)
     return target
+
+
+def _synth(assembly: Path, context: Mapping[str, str]) -> list[str]:
+    return ["synth", "--quiet", "--output", str(assembly), *cdk.context_arguments(context)]
+
+
+def _deploy(steps: Steps, target: Target, assembly: Path, *, environment: Mapping[str, str], log: Path) -> None:
+    """Deploy an assembly, after deleting what an earlier one had and this one has not.
+
+    `cdk deploy` leaves such stacks, so that two truck systems would answer one alert; and they hold on to values of
+    others that are not handed out any more.
+    """
+    composed = cdk.stacks(assembly)
+    if left_out := [stack["StackName"] for stack in target.stacks() if stack["StackName"] not in composed]:
+        with steps.step("removal", ", ".join(left_out)):
+            _delete(target, left_out)
+    with steps.step("deploy", "cdk deploy --all"):
+        words = ["deploy", "--all", "--app", str(assembly), "--require-approval", "never"]
+        cdk.run(words, environment=environment, log=log)
+
+
+def _delete(target: Target, stacks: Sequence[str]) -> None:
+    """Delete stacks, the one made last first: it may use the others, and they cannot use it."""
+    cloudformation = target.client("cloudformation")
+    for name in reversed(stacks):
+        cloudformation.delete_stack(StackName=name)
+        try:
+            cloudformation.get_waiter("stack_delete_complete").wait(StackName=name)
+        except WaiterError as error:
+            raise WorkshopError(
+                f"{name} could not be deleted: {error}.",
+                "CloudFormation's events of the stack say why; then try again.",
+            ) from error
 
 
 def first_day(steps: Steps, target: Target) -> flow.Counts:
@@ -151,8 +184,9 @@ def down_local(*, destroy: bool) -> bool:
 
 
 def down_aws() -> None:
-    """Delete the stacks from the AWS account, with all data in them."""
-    cdk.run(["destroy", "--all", "--force"], environment=os.environ, log=kept() / "aws" / "cdk.log")
+    """Delete every stack of this project from the AWS account and region, with all data in them."""
+    target = aws_target()
+    _delete(target, [stack["StackName"] for stack in target.stacks()])
 
 
 def _is_deployed(target: Target) -> bool:

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import socket
+import socketserver
 import sqlite3
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -332,6 +333,28 @@ def test_a_dead_letter_holds_the_event_and_says_why_it_could_not_be_delivered(en
         "EXHAUSTED_RETRY_CONDITION": "MaximumRetryAttempts",
         "RETRY_ATTEMPTS": "2",
     }
+
+
+@pytest.mark.parametrize("said", [b"", b"\x00\x1b[2J\xff \r\n\r\n", b"HTTP/1.1\r\n\r\n", b"HTTP/1.1 " + b"2" * 100_000])
+def test_a_receiver_that_speaks_no_http_leaves_a_dead_letter_that_can_be_read(endpoint: str, said: bytes) -> None:
+    class Nonsense(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(100_000)
+            with suppress(OSError):  # It hangs up when it has heard enough.
+                self.request.sendall(said)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Nonsense) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            address = f"http://127.0.0.1:{server.server_address[1]}/alerts"
+            webhook = Webhook.deploy(endpoint, f"nonsense-{len(said)}", address, MaximumRetryAttempts=0)
+            webhook.alert("A-S1-P1-1")
+            event, reason = webhook.dead_letter()
+        finally:
+            server.shutdown()
+    assert event["detail"]["alert_id"] == "A-S1-P1-1"
+    assert reason["ERROR_CODE"] == "SDK_CLIENT_ERROR"
+    assert reason["ERROR_MESSAGE"].isprintable()
 
 
 def test_an_alert_that_gets_too_old_becomes_a_dead_letter(endpoint: str) -> None:

@@ -255,13 +255,14 @@ class ApiDestinations:
         connection = eventbridge._connections.get(connection_name)
         if connection is None:
             return _failure("NO_RESOURCE", "The connection does not exist.", retried=False)
+        await self._turn(arn, float(destination["InvocationRateLimitPerSecond"]))
+        # Only now: while it waited, another call may have had its key refused.
         if destination["ApiDestinationState"] != "ACTIVE" or connection["ConnectionState"] != "AUTHORIZED":
             return _failure(
                 "SDK_CLIENT_ERROR",
                 f"The API destination is {destination['ApiDestinationState']}, its connection {connection_name} "
                 f"{connection['ConnectionState']}: update the connection with a key that the endpoint accepts.",
             )
-        await self._turn(arn, float(destination["InvocationRateLimitPerSecond"]))
         request = eventbridge._build_api_destination_request(
             destination, connection, delivery.target.get("HttpParameters") or {}, delivery.payload
         )
@@ -374,7 +375,7 @@ async def _send(method: str, url: str, headers: Mapping[str, str], body: str) ->
             version_line, _, rest = head.partition(b"\r\n")
             version, code = version_line.decode("latin-1").split(" ", 2)[:2]
             if not version.startswith("HTTP/"):
-                raise HTTPException(f"{version} is not HTTP")
+                raise HTTPException(f"{version!a} is not HTTP")
             status = int(code)
         return status, parse_headers(io.BytesIO(rest)).get("Retry-After")
     finally:
