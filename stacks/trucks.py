@@ -193,7 +193,8 @@ class TrucksStack(Stack):
             PolicyStatement(actions=["states:StartExecution"], resources=[workflow.state_machine_arn])
         )
         truck_dispatch.function.add_event_source(
-            SqsEventSource(calls.queue, batch_size=10, report_batch_item_failures=True)
+            # Two at a time, the fewest there can be, start hundreds of runs a second, and few functions have to be warm.
+            SqsEventSource(calls.queue, batch_size=10, max_concurrency=2, report_batch_item_failures=True)
         )
         return calls
 
