@@ -12,7 +12,8 @@ from stacks.constructs.outputs import Outputs
 from stacks.constructs.python_function import POWERTOOLS, PythonFunction
 from stacks.constructs.work_queue import DeadLetters, WorkQueue
 
-_FUNCTION_TIMEOUT = Duration.seconds(20)
+_FUNCTION_TIMEOUT = Duration.minutes(1)
+"""A batch of ten messages holds a thousand sightings at most, of some milliseconds each."""
 
 
 class AlertsStack(Stack):
@@ -41,8 +42,8 @@ class AlertsStack(Stack):
         alerts = Table(
             self,
             "Alerts",
-            partition_key=Attribute(name="store_id", type=AttributeType.STRING),
-            sort_key=Attribute(name="episode", type=AttributeType.STRING),
+            partition_key=Attribute(name="shelf", type=AttributeType.STRING),
+            sort_key=Attribute(name="number", type=AttributeType.NUMBER),
             billing_mode=BillingMode.PAY_PER_REQUEST,
             encryption=TableEncryption.DEFAULT,
             removal_policy=RemovalPolicy.DESTROY,

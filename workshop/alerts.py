@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from lambdas.adapters.alerts import episode_of
+from lambdas.adapters.alerts import episode_of, shelf_of
 from lambdas.adapters.deliveries import delivery_of
 from lambdas.core.contract import SCHEMA
 from lambdas.core.deliveries import Delivery
@@ -69,7 +69,7 @@ def read(
 ) -> list[Alert]:
     """Return at most `limit` alerts, 0 meaning all: the open ones first, and of either the newest first.
 
-    The whole table is read, unless a store is given: the table has no index that would be paid for with every alert.
+    The whole table is read: it has no index that would be paid for with every alert.
 
     Raises:
         WorkshopError: the store's id is malformed, or no alerts are deployed.
@@ -94,18 +94,16 @@ def episodes(
     table = resources.get("alerts_table")
     if table is None:
         return []
-    if store_id is None:
-        pages = target.client("dynamodb").get_paginator("scan").paginate(TableName=table)
-    else:
-        condition, values = "store_id = :store", {":store": {"S": store_id}}
-        if product_id is not None:
-            condition += " AND begins_with(episode, :shelf)"
-            values[":shelf"] = {"S": f"{product_id}#"}
-        pages = (
-            target.client("dynamodb")
-            .get_paginator("query")
-            .paginate(TableName=table, KeyConditionExpression=condition, ExpressionAttributeValues=values)
-        )
+    asked: dict[str, Any] = {"TableName": table}
+    how = "scan"
+    if store_id is not None and product_id is not None:
+        how = "query"
+        asked["KeyConditionExpression"] = "shelf = :shelf"
+        asked["ExpressionAttributeValues"] = {":shelf": {"S": shelf_of(store_id, product_id)}}
+    elif store_id is not None:
+        asked["FilterExpression"] = "store_id = :store"
+        asked["ExpressionAttributeValues"] = {":store": {"S": store_id}}
+    pages = target.client("dynamodb").get_paginator(how).paginate(**asked)
     return [episode_of(item) for page in pages for item in page["Items"]]
 
 

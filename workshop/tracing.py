@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lambdas.adapters.alerts import key_of
+from lambdas.adapters.alerts import shelf_of
 from lambdas.adapters.shelves import ShelvesTable
 from lambdas.core.contract import SCHEMA, timestamp
 from lambdas.core.deliveries import Delivery
@@ -294,8 +294,7 @@ def _by_time(hops: Sequence[Hop]) -> tuple[Hop, ...]:
 
 
 def _item(episode: Episode, resources: Mapping[str, str]) -> str:
-    key = key_of(episode.store_id, episode.product_id, episode.number)
-    return "/".join([resources["alerts_table"], *(part["S"] for part in key.values())])
+    return f"{resources['alerts_table']}/{shelf_of(episode.store_id, episode.product_id)}/{episode.number}"
 
 
 def _gather(target: Target, resources: Mapping[str, str], event_id: str) -> Evidence:

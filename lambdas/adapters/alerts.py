@@ -14,7 +14,7 @@ _FIELDS: Final = frozenset(field.name for field in fields(Episode))
 
 
 class AlertsTable:
-    """The table of episodes, keyed by `store_id` and `episode`, which is `{product_id}#{number, six digits}`."""
+    """The table of episodes, keyed by `shelf`, which is `{store_id}-{product_id}`, and the `number` of its episode."""
 
     def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
         self._client = client
@@ -24,8 +24,8 @@ class AlertsTable:
         """Return a shelf's latest episodes as last written, newest first, at most `MOST_RECENT`."""
         answer = self._client.query(
             TableName=self._table_name,
-            KeyConditionExpression="store_id = :store AND begins_with(episode, :shelf)",
-            ExpressionAttributeValues={":store": {"S": store_id}, ":shelf": {"S": f"{product_id}#"}},
+            KeyConditionExpression="shelf = :shelf",
+            ExpressionAttributeValues={":shelf": {"S": shelf_of(store_id, product_id)}},
             ScanIndexForward=False,
             Limit=MOST_RECENT,
             ConsistentRead=True,
@@ -35,7 +35,7 @@ class AlertsTable:
     def one(self, store_id: str, product_id: str, number: int) -> Episode | None:
         """Return an episode as last written, or None."""
         answer = self._client.get_item(
-            TableName=self._table_name, Key=key_of(store_id, product_id, number), ConsistentRead=True
+            TableName=self._table_name, Key=_key(store_id, product_id, number), ConsistentRead=True
         )
         item: dict[str, Any] | None = answer.get("Item")
         return episode_of(item) if item else None
@@ -46,7 +46,7 @@ class AlertsTable:
         After a lost answer the repeated write meets its own first one, and a `Conflict` is raised for a write that took
         place: read again and decide again.
         """
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(store_id)"}
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(shelf)"}
         if before := episode.version - 1:
             condition = {
                 "ConditionExpression": "version = :before",
@@ -60,15 +60,19 @@ class AlertsTable:
             raise
 
 
-def key_of(store_id: str, product_id: str, number: int) -> dict[str, Any]:
-    """Return the key of the table's item for an episode."""
-    return {"store_id": {"S": store_id}, "episode": {"S": f"{product_id}#{number:06}"}}
+def shelf_of(store_id: str, product_id: str) -> str:
+    """Return the partition key of a shelf's episodes."""
+    return f"{store_id}-{product_id}"
+
+
+def _key(store_id: str, product_id: str, number: int) -> dict[str, Any]:
+    return {"shelf": {"S": shelf_of(store_id, product_id)}, "number": {"N": str(number)}}
 
 
 def _item(episode: Episode) -> dict[str, Any]:
     """Write all fields that are known, and for readers of the table what follows from them."""
     values = {name: getattr(episode, name) for name in (*_FIELDS, "alert_id", "duration_seconds")}
-    return key_of(episode.store_id, episode.product_id, episode.number) | {
+    return _key(episode.store_id, episode.product_id, episode.number) | {
         name: _attribute(value) for name, value in values.items() if value is not None
     }
 

@@ -14,6 +14,8 @@ from lambdas.core.sightings import Sighting, sighting
 MAX_MESSAGE_BYTES: Final = 256 * 1_024
 """What an SQS message may surely hold; the limit was raised in 2025, but not what producers and consumers assume."""
 _ENVELOPE_BYTES: Final = 512
+MOST_SIGHTINGS: Final = 100
+"""How many share a message: each costs its reader some milliseconds, and what is not done in time comes again whole."""
 _LONGEST_TOKEN: Final = 100
 
 
@@ -27,13 +29,15 @@ class Sightings:
 
 
 def write(sightings: Iterable[Sighting], token: str) -> Iterator[str]:
-    """Write sightings into as few messages as they fit into: `{"token": …, "events": […]}`.
+    """Write sightings into as few messages as may be, of at most `MOST_SIGHTINGS` each: `{"token": …, "events": […]}`.
 
     `token` has to be new for each attempt: by it a message is known again however often, and by whatever way, it comes.
     """
-    lines = (json.dumps(seen.event, separators=(",", ":")) for seen in sightings)
-    for number, packed in enumerate(pack(lines, MAX_MESSAGE_BYTES - _ENVELOPE_BYTES)):
-        events = packed.decode().rstrip("\n").replace("\n", ",")
+    lines = [json.dumps(seen.event, separators=(",", ":")) for seen in sightings]
+    shares = (lines[first : first + MOST_SIGHTINGS] for first in range(0, len(lines), MOST_SIGHTINGS))
+    records = (record for share in shares for record in pack(share, MAX_MESSAGE_BYTES - _ENVELOPE_BYTES))
+    for number, record in enumerate(records):
+        events = record.decode().rstrip("\n").replace("\n", ",")
         yield f'{{"token":{json.dumps(f"{token}/{number}")},"events":[{events}]}}'
 
 

@@ -60,12 +60,12 @@ def aws(_clients: None) -> Iterator[None]:
         dynamodb().create_table(
             TableName=ALERTS,
             KeySchema=[
-                {"AttributeName": "store_id", "KeyType": "HASH"},
-                {"AttributeName": "episode", "KeyType": "RANGE"},
+                {"AttributeName": "shelf", "KeyType": "HASH"},
+                {"AttributeName": "number", "KeyType": "RANGE"},
             ],
             AttributeDefinitions=[
-                {"AttributeName": "store_id", "AttributeType": "S"},
-                {"AttributeName": "episode", "AttributeType": "S"},
+                {"AttributeName": "shelf", "AttributeType": "S"},
+                {"AttributeName": "number", "AttributeType": "N"},
             ],
             BillingMode="PAY_PER_REQUEST",
         )

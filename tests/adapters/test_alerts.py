@@ -112,7 +112,7 @@ def test_readers_of_the_table_find_the_alert_and_how_long_it_lasted(aws: None) -
     table.write(OPEN)
     table.write(CLOSED)
     (item,) = dynamodb().scan(TableName=ALERTS)["Items"]
-    assert item["episode"] == {"S": "P0001#000001"}
+    assert item["shelf"] == {"S": "S00001-P0001"}
     assert item["alert_id"] == {"S": "A-S00001-P0001-1"}
     assert item["duration_seconds"] == {"N": "3600"}
     assert "token" not in item

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdas.core import messages
-from lambdas.core.messages import MAX_MESSAGE_BYTES
+from lambdas.core.messages import MAX_MESSAGE_BYTES, MOST_SIGHTINGS
 from lambdas.core.screening import screen
 from lambdas.core.sightings import Sighting, latest, sighting
 from tests.unit.stock_events import GOOD, event, good_events, line
@@ -114,8 +114,9 @@ def test_many_sightings_share_few_messages_of_which_none_is_too_large() -> None:
     long = event(stock=1, threshold=9, store_name="\U0001f69a" * 120, city="\U0001f69a" * 120, product_name='"' * 120)
     bodies = list(messages.write([Sighting("S", "P", n, True, True, long) for n in range(500)], "r" * 100))
     assert max(len(body.encode()) for body in bodies) <= MAX_MESSAGE_BYTES
-    assert sum(len(body.encode()) for body in bodies[:-1]) > 0.98 * MAX_MESSAGE_BYTES * (len(bodies) - 1)
     read = [json.loads(body) for body in bodies]
+    assert max(len(body["events"]) for body in read) == MOST_SIGHTINGS
+    assert len(read) == 500 / MOST_SIGHTINGS
     assert [document for body in read for document in body["events"]] == [long] * 500
     assert len({body["token"] for body in read}) == len(bodies)
 

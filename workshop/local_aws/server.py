@@ -11,13 +11,14 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from uuid import uuid4
 
 import psutil
 
-from workshop.local_aws import runs
+from workshop.local_aws import runs, workers
 from workshop.local_aws.home import USUAL_PORT, Home, HomeInUse
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ DEFAULT_INTERVAL_FACTOR = 0.02
 
 
 SNAPSHOT_SECONDS = 5
-"""How often changed state is written: the most that a killed server forgets. Objects are written at once."""
+"""How often changed state is written: what a killed server forgets. Objects are written at once."""
+SNAPSHOT_SHARE = 0.05
+"""The most of its time that the server writes: the more it holds, the rarer are the snapshots."""
 
 
 def main() -> None:
@@ -90,6 +93,8 @@ def _configure_ministack(home: Home, port: int, interval_factor: float) -> None:
         S3_PERSIST="1",
         S3_DATA_DIR=str(home.objects),
         SFN_WAIT_SCALE=str(interval_factor),
+        # workers.py bounds what runs at a time; what waits for its turn must not be refused.
+        LAMBDA_ACCOUNT_CONCURRENCY="0",
     )
 
 
@@ -114,6 +119,8 @@ async def _serve(home: Home, listener: socket.socket, interval_factor: float) ->
     identity = str(uuid4())
     destinations = ApiDestinations(endpoint, home.root / "undelivered", interval_factor)
     destinations.install()
+    workers.bound()
+    workers.hasten()
 
     def started() -> None:
         runs.resume()
@@ -139,11 +146,14 @@ async def _serve(home: Home, listener: socket.socket, interval_factor: float) ->
 
     async def snapshots() -> None:
         # On the loop's own thread, so that no request changes what is being written.
+        pause: float = SNAPSHOT_SECONDS
         while True:
-            await asyncio.sleep(SNAPSHOT_SECONDS)
+            await asyncio.sleep(pause)
             if gateway.changed:
                 gateway.changed = False
+                begun = time.monotonic()
                 save_all(_build_persistence_save_dict())
+                pause = max(SNAPSHOT_SECONDS, (time.monotonic() - begun) / SNAPSHOT_SHARE)
 
     keeping = asyncio.create_task(snapshots())
     home.announce(endpoint, os.getpid(), identity)

@@ -20,7 +20,7 @@ from lambdas.core.deliveries import Delivery
 from lambdas.core.episodes import Episode
 from lambdas.core.ledger import Ledger, Plan
 from lambdas.core.sightings import sighting
-from tests.unit.imitated_aws import imitated_aws
+from tests.adapters.imitated_aws import imitated_aws
 from tests.unit.stock_events import event, line
 from workshop import ask, screen, tracing
 from workshop.target import Target
@@ -136,11 +136,11 @@ def test_a_low_event_is_followed_from_the_store_to_the_filled_shelf() -> None:
         "object": "s3://lake/stock_events/dt=2026-11-20/a.parquet",
         "row": "inventory.stock_events, dt=2026-11-20",
         "sighting": "alert-function",
-        "alert": "alerts/S00001/P0001#000001",
+        "alert": "alerts/S00001-P0001/1",
         "truck": "A-S00001-P0001-1",
         "unloaded": "deliveries/A-S00001-P0001-1",
         "shelf": "s3://lake/stock_events/b.parquet",
-        "closed": "alerts/S00001/P0001#000001",
+        "closed": "alerts/S00001-P0001/1",
     }
 
 
@@ -209,7 +209,7 @@ def test_without_our_trucks_only_what_they_delivered_is_due() -> None:
     assert waiting.missing == ("closed",)
     came = follow(evidence(deliveries={}), WITHOUT_TRUCKS)
     assert came.missing == ()
-    assert hop(came, "unloaded").where == "alerts/S00001/P0001#000001"
+    assert hop(came, "unloaded").where == "alerts/S00001-P0001/1"
     assert "truck" not in names(came)
 
 
@@ -223,15 +223,15 @@ def test_of_two_open_episodes_the_later_one_that_had_begun_is_the_event_s() -> N
     both = [episode(1), episode(2, opened=80)]
     at_70 = follow(evidence(event_id=event_id(70), rows=[row(tick=70)], episodes=both), RESOURCES)
     at_90 = follow(evidence(event_id=event_id(90), rows=[row(tick=90)], episodes=both), RESOURCES)
-    assert hop(at_70, "alert").where.endswith("#000001")
-    assert hop(at_90, "alert").where.endswith("#000002")
+    assert hop(at_70, "alert").where.endswith("/1")
+    assert hop(at_90, "alert").where.endswith("/2")
 
 
 def test_an_episode_that_began_for_certain_after_a_low_event_is_not_its_own() -> None:
     later = episode(2, opened=60)
     assert follow(evidence(episodes=[later]), RESOURCES).missing == ("sighting", "alert")
     unsure = replace(later, opened_exactly=False)
-    assert hop(follow(evidence(episodes=[unsure]), RESOURCES), "alert").where.endswith("#000002")
+    assert hop(follow(evidence(episodes=[unsure]), RESOURCES), "alert").where.endswith("/2")
 
 
 def test_an_episode_that_was_over_before_it_was_noticed_called_no_truck() -> None:
@@ -253,7 +253,7 @@ def test_an_event_that_brought_the_shelf_back_has_to_be_seen() -> None:
     unseen = follow(evidence(event_id=event_id(70), rows=[back], episodes=[episode()]), RESOURCES)
     assert unseen.missing == ("sighting", "closed")
     told_later = follow(evidence(event_id=event_id(70), rows=[back], episodes=[episode(closed=72)]), RESOURCES)
-    assert hop(told_later, "closed").where.endswith("#000001")
+    assert hop(told_later, "closed").where.endswith("/1")
     assert told_later.missing == ()
 
 

@@ -16,7 +16,7 @@ from lambdas.adapters.shelves import ShelvesTable
 from lambdas.core.deliveries import Delivery
 from lambdas.core.episodes import Episode
 from lambdas.core.ledger import Ledger
-from tests.unit.imitated_aws import imitated_aws
+from tests.adapters.imitated_aws import imitated_aws
 from workshop import alerts, cli, flow, screen
 from workshop.errors import WorkshopError
 from workshop.target import Target
@@ -124,7 +124,7 @@ def test_all_pages_of_a_large_table_are_read(target: Target) -> None:
         write(target, episode(f"S{number:05}", minute=number))
         target.client("dynamodb").update_item(
             TableName="alerts",
-            Key={"store_id": {"S": f"S{number:05}"}, "episode": {"S": "P0001#000001"}},
+            Key={"shelf": {"S": f"S{number:05}-P0001"}, "number": {"N": "1"}},
             UpdateExpression="SET padding = :padding",
             ExpressionAttributeValues={":padding": {"S": "x" * 300_000}},
         )

@@ -10,7 +10,11 @@ from moto import mock_aws
 
 from workshop.target import Target
 
-TABLES = {"alerts": ("store_id", "episode"), "deliveries": ("delivery_id",), "shelves": ("store_id",)}
+TABLES = {
+    "alerts": {"shelf": "S", "number": "N"},
+    "deliveries": {"delivery_id": "S"},
+    "shelves": {"store_id": "S"},
+}
 
 
 @contextmanager
@@ -25,7 +29,7 @@ def imitated_aws() -> Iterator[Target]:
                 KeySchema=[
                     {"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
                 ],
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+                AttributeDefinitions=[{"AttributeName": key, "AttributeType": kind} for key, kind in keys.items()],
                 BillingMode="PAY_PER_REQUEST",
             )
         yield target
