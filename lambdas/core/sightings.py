@@ -44,7 +44,7 @@ def tick_of(event_id: str) -> int:
 def latest(sightings: Iterable[Sighting]) -> list[Sighting]:
     """Return what a batch shows in the end: of each shelf at most one sighting per direction.
 
-    That is the last time the shelf came back, and the beginning of its being low after that, if it is low. So a shelf
+    That is when the shelf last came back, and the beginning of its being low after that, if it is low. So a shelf
     that ran low and came back within one batch is not reported as low: it is full, and no truck is wanted.
     """
     chosen: list[Sighting] = []
@@ -52,7 +52,10 @@ def latest(sightings: Iterable[Sighting]) -> list[Sighting]:
         low = back = None
         for seen in of_shelf:
             if not seen.is_low:
-                low, back = None, seen
+                # What is put on a shelf that is back already must not hide when it came back.
+                if seen.crosses or back is None or low:
+                    back = seen
+                low = None
             elif low is None or seen.crosses:
                 low = seen
         chosen += (seen for seen in (back, low) if seen)

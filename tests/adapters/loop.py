@@ -10,7 +10,7 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, Final, TypeVar, cast
@@ -202,23 +202,21 @@ class Queue:
     """A standard queue: at least once, in no order; received so many times in vain, a message is a dead letter."""
 
     def __init__(self, name: str, max_receives: int = 5) -> None:
+        self.sent: list[Message] = []
         self.visible: list[Message] = []
         self.dead: list[Message] = []
         self._name = name
         self._max_receives = max_receives
-        self._sent = 0
 
     def send(self, bodies: Iterable[str]) -> None:
         """Take messages."""
         for body in bodies:
-            self._sent += 1
-            self.visible.append(Message(f"{self._name}-{self._sent}", body))
+            self.sent.append(Message(f"{self._name}-{len(self.sent)}", body))
+            self.visible.append(replace(self.sent[-1]))
 
-    def duplicate(self, place: int, times: int) -> None:
-        """Let a message come so many times more."""
-        if self.visible:
-            message = self.visible[place % len(self.visible)]
-            self.visible += (Message(message.message_id, message.body) for _ in range(times))
+    def deliver_again(self, ago: int, times: int) -> None:
+        """Let a message, counted from the last one sent, come so many times more: before it was deleted, or after."""
+        self.visible += (replace(self.sent[-1 - ago % len(self.sent)]) for _ in range(times))
 
     def work(self, function: Callable[[list[dict[str, Any]]], Iterable[str]], place: int, most: int) -> None:
         """Hand a batch to a function that returns the ids it could not do; what it dies over comes again."""
@@ -285,7 +283,11 @@ class StepFunctions:
         if self._named(name) is None:
             self.runs.append(Execution(name, dict(detail)))
 
-    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> None:  # noqa: N803
+    def running(self) -> list[Execution]:
+        """Return the runs that have not ended."""
+        return [run for run in self.runs if run.status == "RUNNING"]
+
+    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> None:  # noqa: ARG002, N803
         """Start a run, as the client does."""
         if self._named(name):
             raise self.exceptions.ExecutionAlreadyExists
@@ -308,7 +310,7 @@ class StepFunctions:
         assert operation == "list_executions"
         return self
 
-    def paginate(self, *, stateMachineArn: str, statusFilter: str) -> list[dict[str, Any]]:  # noqa: N803
+    def paginate(self, *, stateMachineArn: str, statusFilter: str) -> list[dict[str, Any]]:  # noqa: ARG002, N803
         """List the runs that have a status, as the client's paginator does."""
         return [{"executions": [{"name": run.name} for run in self.runs if run.status == statusFilter]}]
 
@@ -480,7 +482,7 @@ class World:
 
     def drive(self, place: int, _most: int) -> None:
         """Step Functions takes the next step of a run; after three failures in a row it gives up."""
-        running = [run for run in self.step_functions.runs if run.status == "RUNNING"]
+        running = self.step_functions.running()
         if not running:
             return
         run = running[place % len(running)]
@@ -520,11 +522,39 @@ class World:
             self.shelves.append(shelf[0], Receipt("supplier", shelf[1], units))
             self._supplied[shelf] += units
 
+    def hour(self, number: int, wants: Sequence[Sequence[int]]) -> None:
+        """Let a store trade an hour in which customers ask for its products, tick by tick."""
+        for place, units in enumerate(wants, start=1):
+            self.demand.want((store_id(number), product_id(place)), units)
+        self.trade(number - 1, 1)
+
+    def move_on(self) -> None:
+        """Let each hop do what it finds, in the order of the flow."""
+        for function in (self.screen, self.notice, self.call):
+            function(0, 10)
+        for place in reversed(range(len(self.step_functions.running()))):
+            self.drive(place, 1)
+
+    def ready(self) -> list[Callable[[int, int], None]]:
+        """Return the functions that have something to do, and StoreApp beside them."""
+        has_work = {
+            self.screen: self.firehose.buffer,
+            self.notice: self.sightings.visible,
+            self.call: self.truck_calls.visible,
+            self.drive: self.step_functions.running(),
+        }
+        busy = [function for function, work in has_work.items() if work]
+        return [*busy, self.trade] if busy else []
+
     def restart(self) -> None:
         """An operator restarts the deliveries that no run drives any more."""
-        for stranded in self._operator().stranded():
+        for stranded in self.stranded():
             assert not stranded.poison
             self._operator().restart(stranded)
+
+    def stranded(self) -> list[redrive.Stranded]:
+        """Return the deliveries that no run drives any more."""
+        return self._operator().stranded()
 
     def _operator(self) -> redrive.Workflow:
         return redrive.Workflow(self.step_functions, "arn", self.deliveries, now=self._clock)
@@ -553,8 +583,7 @@ class World:
             self.redrive()
             self.restart()
             self.reasons.clear()
-            for job in (self.screen, self.notice, self.call, self.drive):
-                job(0, 10)
+            self.move_on()
             assert not self.reasons
         raise AssertionError("The loop does not come to rest.")
 
@@ -563,8 +592,8 @@ class World:
         return (
             not self.firehose.buffer
             and not any(queue.visible or queue.dead for queue in queues)
-            and all(run.status != "RUNNING" for run in self.step_functions.runs)
-            and not self._operator().stranded()
+            and not self.step_functions.running()
+            and not self.stranded()
         )
 
     # ---- the rest ----

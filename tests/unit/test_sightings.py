@@ -76,6 +76,13 @@ def test_a_shelf_that_ran_low_and_came_back_within_a_batch_is_told_as_back_alone
     assert latest([at(5, low=True), at(9, low=False)]) == [at(9, low=False)]
 
 
+def test_what_is_put_on_a_shelf_that_is_back_does_not_hide_when_it_came_back() -> None:
+    assert latest([at(5, low=False), at(7, low=False, crosses=False)]) == [at(5, low=False)]
+    assert latest([at(5, low=False), at(6, low=True), at(7, low=False, crosses=False)]) == [
+        at(7, low=False, crosses=False)
+    ]
+
+
 def test_a_shelf_that_came_back_and_ran_low_again_is_told_both_in_their_order() -> None:
     assert latest([at(9, low=True), at(5, low=False)]) == [at(5, low=False), at(9, low=True)]
 
