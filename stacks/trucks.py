@@ -193,7 +193,7 @@ class TrucksStack(Stack):
             PolicyStatement(actions=["states:StartExecution"], resources=[workflow.state_machine_arn])
         )
         truck_dispatch.function.add_event_source(
-            # Two at a time, the fewest there can be, start hundreds of runs a second, and few functions have to be warm.
+            # Two at a time, the fewest there can be, start hundreds of runs a second and keep few functions warm.
             SqsEventSource(calls.queue, batch_size=10, max_concurrency=2, report_batch_item_failures=True)
         )
         return calls

@@ -155,6 +155,29 @@ def test_there_is_one_truck_per_episode(request: pytest.FixtureRequest) -> None:
     assert Loop.steps >= 10_000
 
 
+def test_a_shelf_that_somebody_else_fills_too_calls_one_truck_per_episode() -> None:
+    run(Supplied, examples=EXAMPLES // 3, seed=1, phases=[Phase.generate])
+
+
+@pytest.mark.xfail(
+    raises=AssertionError,
+    reason="Of two ends in one batch the intake tells the later one; the episode of the earlier one stays open.",
+)
+def test_an_end_that_shares_a_batch_with_a_later_one_closes_its_episode() -> None:
+    world = World()
+    with mock.patch.object(trading, "Shop", world.demand.shop):
+        world.hour(1, [[8]])
+        for _ in range(4):
+            world.move_on()
+        world.hour(1, [[0, 9]])
+        world.supply(("S00001", "P0001"), 1)
+        world.screen(1, 1)  # the new beginning overtakes the end before it,
+        world.notice(0, 10)
+        world.hour(1, [[]])  # which the intake then finds together with the next end
+        world.settle()
+    world.check()
+
+
 # ---- what it costs ---------------------------------------------------------------------------------------------------
 
 HISTORIES = st.lists(
@@ -183,12 +206,11 @@ def test_what_happened_is_written_once_and_a_truck_is_called_once(
         (e.opened_tick is not None) + (e.closed_tick is not None) + (e.delivered_at is not None) for e in episodes
     )
     assert world.alerts.writes <= 1.1 * transitions + duplicates
-    assert transitions <= len(world.bus.put) * 3
     assert len(world.bus.put) <= len(episodes) + duplicates
     assert duplicates or len(world.bus.put) == len(episodes)
 
 
-# ---- the safeguards: without any one of them, a history is found that breaks a promise --------------------------------
+# ---- the safeguards: without any one of them, a history is found that breaks a promise -------------------------------
 
 
 class UnconditionalAlerts(Alerts):

@@ -1,7 +1,7 @@
 """A simulated week in which trucks fill what customers empty: what was noticed is what the events alone tell."""
 
-from datetime import datetime
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Final
 
 import pytest
