@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from typing import Any
 
 from workshop.places import ROOT
@@ -29,8 +30,8 @@ def main() -> None:
         try:
             workshop("up")
             made = workshop("generate", "--hours", str(HOURS), "--stores", str(STORES), "--products", str(PRODUCTS))
-            # `up` finds everything there and waits until all of it can be asked for.
-            events = workshop("up")["events"]
+            while (events := workshop("status")["events"])["unique"] < events["sent"]:
+                time.sleep(1)
             conservation = workshop("query", "conservation")
             rate = made["events"] / made["milliseconds"] * 1000
             print(f"generated    {made['events']:>12,} ({rate:,.0f} a second)")

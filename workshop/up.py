@@ -156,12 +156,13 @@ def first_day(steps: Steps, target: Target) -> flow.Counts:
 def first_trucks(steps: Steps, target: Target, counts: flow.Counts) -> flow.Counts:
     """Wait for the trucks that the low shelves called, and have the stores put on the shelves what those brought.
 
-    A truck's units are booked in the store's next tick, so the stores trade one hour more, unless nothing waits.
+    A truck's units are booked in the store's next tick, so the stores trade one hour more, unless nothing waits. After
+    much trading many trucks are on the road; they are not waited for without end.
     """
     resources = target.resources()
     if not closing.has_trucks(resources):
         return counts
-    within = 120 if target.endpoint else 900
+    within = 60 if target.endpoint else 900
     with steps.step("trucks", "low shelves call trucks, trucks drive and unload") as progress:
         closing.wait_for_trucks(target, resources, within=within, progress=progress)
     if flow.receipts(target, resources):
