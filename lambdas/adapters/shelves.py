@@ -12,6 +12,8 @@ from lambdas.core.ledger import Conflict, Ledger, Plan, Receipt
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+# A truck's transaction that is under way refuses the write too (PutItem, DynamoDB API reference).
+_SOMEBODY_ELSE: Final = ("ConditionalCheckFailedException", "TransactionConflictException")
 _CONFIG: Final = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 5})
 
 
@@ -54,7 +56,7 @@ class ShelvesTable:
         try:
             self._client.put_item(TableName=self._table_name, Item=_item(ledger), **condition)
         except ClientError as error:
-            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+            if error.response["Error"]["Code"] in _SOMEBODY_ELSE:
                 raise Conflict(f"The ledger of {ledger.store_id} is not at version {before}; read it again.") from None
             raise
 

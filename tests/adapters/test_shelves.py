@@ -1,6 +1,8 @@
 from dataclasses import replace
+from unittest import mock
 
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -82,3 +84,9 @@ def test_a_truck_that_appends_a_receipt_is_a_conflict_and_is_read(shelves: Shelv
 def test_any_other_error_is_not_a_conflict(aws: None) -> None:
     with pytest.raises(dynamodb().exceptions.ResourceNotFoundException):
         ShelvesTable(dynamodb(), "elsewhere").write(Ledger("S00001", 1))
+
+
+def test_a_truck_that_is_unloading_is_a_conflict(shelves: ShelvesTable) -> None:
+    refusal = ClientError({"Error": {"Code": "TransactionConflictException", "Message": "ongoing"}}, "PutItem")
+    with mock.patch.object(dynamodb(), "put_item", side_effect=refusal), pytest.raises(Conflict):
+        shelves.write(Ledger("S00001", version=1))
