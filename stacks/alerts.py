@@ -12,8 +12,9 @@ from stacks.constructs.outputs import Outputs
 from stacks.constructs.python_function import POWERTOOLS, PythonFunction
 from stacks.constructs.work_queue import DeadLetters, WorkQueue
 
-_FUNCTION_TIMEOUT = Duration.minutes(1)
-"""A batch of ten messages holds a thousand sightings at most, of some milliseconds each."""
+_FUNCTION_TIMEOUT = Duration.seconds(20)
+"""A batch of ten messages holds a thousand sightings at most, of some milliseconds each. What fails comes again after
+six times as long."""
 
 
 class AlertsStack(Stack):

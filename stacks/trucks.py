@@ -31,6 +31,7 @@ from stacks.ingest import IngestStack
 from stacks.settings import Settings
 
 _FUNCTION_TIMEOUT = Duration.seconds(30)
+_CALL_TIMEOUT = Duration.seconds(15)
 _NEVER_REPEATED = ["BadCall", "MissingSetting", "NotItsDelivery", "UnknownStore"]
 """The functions' errors that a repetition cannot mend. Any other may be the network's, and is repeated.
 
@@ -164,7 +165,7 @@ class TrucksStack(Stack):
         return dispatch
 
     def _calls(self, workflow: StateMachine, alerts: AlertsStack) -> WorkQueue:
-        calls = WorkQueue(self, "TruckCalls", max_receives=5, timeout=_FUNCTION_TIMEOUT)
+        calls = WorkQueue(self, "TruckCalls", max_receives=5, timeout=_CALL_TIMEOUT)
         Rule(
             self,
             "LowStock",
@@ -186,7 +187,7 @@ class TrucksStack(Stack):
             packages=POWERTOOLS,
             description="Starts one run of the delivery workflow per alert",
             environment={"DELIVERY_WORKFLOW_ARN": workflow.state_machine_arn},
-            timeout=_FUNCTION_TIMEOUT,
+            timeout=_CALL_TIMEOUT,
             memory_mib=512,
         )
         truck_dispatch.role.add_to_policy(
