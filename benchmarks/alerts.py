@@ -5,16 +5,11 @@ own, which it removes. Begin: when Firehose accepted the event. End: when a queu
 """
 
 import json
-import os
-import subprocess
-import sys
-import tempfile
 import time
 from datetime import datetime
-from typing import Any
 
+from benchmarks._workshop import workshop
 from workshop.local_aws.clients import client
-from workshop.places import ROOT
 
 STORES, PRODUCTS, HOURS = 20, 100, 24
 
@@ -61,33 +56,22 @@ def writes_per_transition(endpoint: str, table: str) -> float:
 
 def main() -> None:
     """Print the quantiles of the latency and the writes per transition."""
-    with tempfile.TemporaryDirectory() as home:
-        environment = {**os.environ, "WORKSHOP_HOME": home}
-
-        def workshop(*words: str) -> dict[str, Any]:
-            command = [sys.executable, "-m", "workshop", *words, "--json"]
-            done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True)
-            document: dict[str, Any] = json.loads(done.stdout)
-            return document
-
-        try:
-            status = workshop("up")
-            endpoint, resources = status["endpoint"], status["resources"]
-            queue = listen(endpoint, resources["truck_bus"])
-            for _ in range(HOURS):
-                workshop("generate", "--hours", "1", "--stores", str(STORES), "--products", str(PRODUCTS))
-            while (events := workshop("status")["events"])["unique"] < events["sent"]:
-                time.sleep(1)
-            came = heard(endpoint, queue)
-            accepted = workshop("query", "--limit", "0", "--sql", "SELECT event_id, received_at FROM unique_events")
-            begun = {event: datetime.fromisoformat(f"{at}+00:00").timestamp() for event, at in accepted["rows"]}
-            waits = sorted(at - begun[event] for event, at in came.items())
-            print(f"{len(waits):,} alerts in {HOURS} hours of {STORES} stores x {PRODUCTS} products")
-            for share in (0.5, 0.9, 0.99):
-                print(f"p{share * 100:<4.0f} {quantile(waits, share):8.2f} s")
-            print(f"writes per transition {writes_per_transition(endpoint, resources['alerts_table']):.3f}")
-        finally:
-            workshop("down", "--destroy")
+    with workshop() as run:
+        status = run("up")
+        endpoint, resources = status["endpoint"], status["resources"]
+        queue = listen(endpoint, resources["truck_bus"])
+        for _ in range(HOURS):
+            run("generate", "--hours", "1", "--stores", str(STORES), "--products", str(PRODUCTS))
+        while (events := run("status")["events"])["unique"] < events["sent"]:
+            time.sleep(1)
+        came = heard(endpoint, queue)
+        accepted = run("query", "--limit", "0", "--sql", "SELECT event_id, received_at FROM unique_events")
+        begun = {event: datetime.fromisoformat(f"{at}+00:00").timestamp() for event, at in accepted["rows"]}
+        waits = sorted(at - begun[event] for event, at in came.items())
+        print(f"{len(waits):,} alerts in {HOURS} hours of {STORES} stores x {PRODUCTS} products")
+        for share in (0.5, 0.9, 0.99):
+            print(f"p{share * 100:<4.0f} {quantile(waits, share):8.2f} s")
+        print(f"writes per transition {writes_per_transition(endpoint, resources['alerts_table']):.3f}")
 
 
 if __name__ == "__main__":

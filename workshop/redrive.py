@@ -18,9 +18,9 @@ from typing import Any, Final, NamedTuple, Protocol
 from lambdas.adapters.deliveries import DeliveriesTable
 from lambdas.core import messages
 from lambdas.core.contract import Refused, timestamp
-from lambdas.core.deliveries import BadCall, Call, Delivery, Status, called_for
-from lambdas.core.ledger import Conflict
+from lambdas.core.deliveries import BadCall, Call, Delivery, Status, called_for, run_name
 from lambdas.core.messages import Sightings
+from lambdas.core.versions import Conflict
 from workshop.errors import WorkshopError
 from workshop.movers import DeadLetter, Letter, Mover, MoveTask, Send, SendThenDelete, look, queue_arn, to_queue
 from workshop.steps import Report, Steps
@@ -321,10 +321,10 @@ class Workflow:
 
     def _stranded(self, alert_id: str, attempt: int) -> Stranded | None:
         delivery = self._deliveries.read(alert_id)
-        following = f"{alert_id}-{attempt + 1}"
+        following = run_name(alert_id, attempt + 1)
         if self._run(following):  # it runs, or has succeeded
             return None
-        run = self._run(alert_id if attempt == 1 else f"{alert_id}-{attempt}")
+        run = self._run(run_name(alert_id, attempt))
         if run is None:
             return None
         if delivery and delivery.status == Status.IN_TRANSIT and delivery.execution != run["name"]:

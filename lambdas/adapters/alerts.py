@@ -3,9 +3,8 @@
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import ClientError
-
-from lambdas.core.episodes import MOST_RECENT, Conflict, Episode
+from lambdas.adapters.versioned import after_version, one_writer
+from lambdas.core.episodes import MOST_RECENT, Episode
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -41,23 +40,10 @@ class AlertsTable:
         return episode_of(item) if item else None
 
     def write(self, episode: Episode) -> None:
-        """Write a version of an episode; raise `Conflict` unless the stored version is the one before.
-
-        After a lost answer the repeated write meets its own first one, and a `Conflict` is raised for a write that took
-        place: read again and decide again.
-        """
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(shelf)"}
-        if before := episode.version - 1:
-            condition = {
-                "ConditionExpression": "version = :before",
-                "ExpressionAttributeValues": {":before": {"N": str(before)}},
-            }
-        try:
-            self._client.put_item(TableName=self._table_name, Item=_item(episode), **condition)
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-                raise Conflict(f"{episode.alert_id} is not at version {before}; read it again.") from None
-            raise
+        """Write a version of an episode; raise `Conflict`, as `one_writer` does, unless the one before is stored."""
+        before = episode.version - 1
+        with one_writer(episode.alert_id, before):
+            self._client.put_item(TableName=self._table_name, Item=_item(episode), **after_version(before, "shelf"))
 
 
 def shelf_of(store_id: str, product_id: str) -> str:

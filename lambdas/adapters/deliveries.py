@@ -2,10 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
+from lambdas.adapters.versioned import after_version, conflict, one_writer
 from lambdas.core.deliveries import Delivery, Status, Step, UnknownStore
-from lambdas.core.ledger import Conflict
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -28,17 +26,9 @@ class DeliveriesTable:
         return delivery_of(item) if item else None
 
     def write(self, delivery: Delivery) -> None:
-        """Write a version of a delivery; raise `Conflict` unless the stored version is the one before.
-
-        After a lost answer the repeated write meets its own first one, and a `Conflict` is raised for a write that took
-        place: read again and compare.
-        """
-        try:
+        """Write a version of a delivery; raise `Conflict`, as `one_writer` does, unless the one before is stored."""
+        with one_writer(delivery.delivery_id, delivery.version - 1):
             self._client.put_item(**self._put(delivery))
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-                raise _conflict(delivery) from None
-            raise
 
     def unload(self, delivery: Delivery) -> None:
         """Write a delivery and append its units to the store's receipts in one transaction: both happen, or neither.
@@ -65,23 +55,14 @@ class DeliveriesTable:
         except self._client.exceptions.TransactionCanceledException as error:
             written, booked = (reason.get("Code") for reason in error.response["CancellationReasons"])
             if written == "ConditionalCheckFailed" or "TransactionConflict" in (written, booked):
-                raise _conflict(delivery) from None
+                raise conflict(delivery.delivery_id, delivery.version - 1) from None
             if booked == "ConditionalCheckFailed":
                 raise UnknownStore(f"{delivery.store_id} has never traded; nothing can be unloaded there.") from None
             raise
 
     def _put(self, delivery: Delivery) -> dict[str, Any]:
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(delivery_id)"}
-        if before := delivery.version - 1:
-            condition = {
-                "ConditionExpression": "version = :before",
-                "ExpressionAttributeValues": {":before": {"N": str(before)}},
-            }
+        condition = after_version(delivery.version - 1, "delivery_id")
         return {"TableName": self._table_name, "Item": _item(delivery), **condition}
-
-
-def _conflict(delivery: Delivery) -> Conflict:
-    return Conflict(f"{delivery.delivery_id} is not at version {delivery.version - 1}; read it again.")
 
 
 def _item(delivery: Delivery) -> dict[str, Any]:

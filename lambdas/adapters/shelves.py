@@ -5,15 +5,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
-from lambdas.core.ledger import Conflict, Ledger, Plan, Receipt
+from lambdas.adapters.versioned import after_version, one_writer
+from lambdas.core.ledger import Ledger, Plan, Receipt
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# A truck's transaction that is under way refuses the write too (PutItem, DynamoDB API reference).
-_SOMEBODY_ELSE: Final = ("ConditionalCheckFailedException", "TransactionConflictException")
 _CONFIG: Final = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 5})
 
 
@@ -42,23 +40,10 @@ class ShelvesTable:
         return ledger_of(item) if item else Ledger(store_id)
 
     def write(self, ledger: Ledger) -> None:
-        """Write a version of a ledger; raise `Conflict` unless the stored version is the one before.
-
-        After a lost answer the repeated write meets its own first one, and a `Conflict` is raised for a write that took
-        place: read again and compare.
-        """
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(store_id)"}
-        if before := ledger.version - 1:
-            condition = {
-                "ConditionExpression": "version = :before",
-                "ExpressionAttributeValues": {":before": _n(before)},
-            }
-        try:
-            self._client.put_item(TableName=self._table_name, Item=_item(ledger), **condition)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _SOMEBODY_ELSE:
-                raise Conflict(f"The ledger of {ledger.store_id} is not at version {before}; read it again.") from None
-            raise
+        """Write a version of a ledger; raise `Conflict`, as `one_writer` does, unless the one before is stored."""
+        before = ledger.version - 1
+        with one_writer(f"The ledger of {ledger.store_id}", before):
+            self._client.put_item(TableName=self._table_name, Item=_item(ledger), **after_version(before, "store_id"))
 
 
 def _item(ledger: Ledger) -> dict[str, Any]:

@@ -69,6 +69,11 @@ class Call:
         )
 
 
+def run_name(alert_id: str, attempt: int) -> str:
+    """Return the name of a delivery's run of the workflow: who starts the same attempt again is refused by the name."""
+    return alert_id if attempt == 1 else f"{alert_id}-{attempt}"
+
+
 def called_for(body: str) -> dict[str, Any]:
     """Return the detail of a message that holds an event as EventBridge delivers it, or raise `BadCall`."""
     try:
@@ -177,11 +182,6 @@ class Delivery:
     def reason(self) -> str | None:
         """Why it failed, if it stands so."""
         return self.history[-1].note if self.status == Status.FAILED else None
-
-    @property
-    def next_execution(self) -> str:
-        """The name of the run that restarts it: whoever restarts it twice at a time is refused by the name."""
-        return f"{self.delivery_id}-{self.attempt + 1}"
 
     def dispatched(self, at: str) -> "Delivery":
         """Return the next version, in which the truck has left."""

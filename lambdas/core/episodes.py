@@ -20,10 +20,6 @@ MOST_RECENT: Final = 8
 """How many of a shelf's episodes a decision looks back on: a sighting older than those changes nothing."""
 
 
-class Conflict(Exception):
-    """Somebody else changed an episode first; read the shelf's episodes again and decide anew."""
-
-
 def alert_id(store_id: str, product_id: str, number: int) -> str:
     """Return the name of the alert of a shelf's episode."""
     return f"A-{store_id}-{product_id}-{number}"

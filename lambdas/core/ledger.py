@@ -81,7 +81,3 @@ class Ledger:
             plan=None,
             events_sent=self.events_sent + events,
         )
-
-
-class Conflict(Exception):
-    """Somebody else changed a store's ledger first; read it again and decide anew."""

@@ -8,10 +8,11 @@ from typing import Any, Final, Protocol
 
 from lambdas.core import messages
 from lambdas.core.contract import Refused, timestamp
-from lambdas.core.episodes import Conflict, Decision, Episode, Step, decide
+from lambdas.core.episodes import Decision, Episode, Step, decide
 from lambdas.core.messages import Sightings
 from lambdas.core.notification import Arrival, stock_below_threshold
 from lambdas.core.sightings import Sighting
+from lambdas.core.versions import Conflict
 
 _MOST_TRIES: Final = 20
 """A refused write means that another worker got its own done, and of one shelf there are few to do at a time."""

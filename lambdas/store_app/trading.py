@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
 from lambdas.core import catalogue
-from lambdas.core.ledger import Conflict, Ledger, Plan
+from lambdas.core.ledger import Ledger, Plan
 from lambdas.core.master_data import store_id
 from lambdas.core.packing import batches, pack
 from lambdas.core.simulation import Run, Shop
 from lambdas.core.trading_calendar import TICKS_PER_DAY, TICKS_PER_HOUR, WORKSHOP_CALENDAR
+from lambdas.core.versions import Conflict
 
 MAX_SHELF_TICKS: Final = 4_000_000
 """Ticks times shelves of one invocation: about 1.1 million events or 450 MB, half of what 15 minutes take at 1 MiB/s,

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lambdas.core.episodes import MOST_RECENT, Conflict, Episode
+from lambdas.core.episodes import MOST_RECENT, Episode
+from lambdas.core.versions import Conflict
 
 
 class Alerts:

@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from lambdas.core.deliveries import Delivery, UnknownStore
-from lambdas.core.ledger import Conflict, Ledger, Receipt
+from lambdas.core.ledger import Ledger, Receipt
+from lambdas.core.versions import Conflict
 
 
 class Shelves:

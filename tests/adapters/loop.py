@@ -17,11 +17,12 @@ from typing import Any, Final, TypeVar, cast
 
 from lambdas.core import messages
 from lambdas.core.deliveries import UnknownStore
-from lambdas.core.ledger import Conflict, Receipt
+from lambdas.core.ledger import Receipt
 from lambdas.core.master_data import Product, Store, product_id, store_id
 from lambdas.core.sightings import Sighting, sighting, tick_of
 from lambdas.core.simulation import Run
 from lambdas.core.trading_calendar import WORKSHOP_CALENDAR
+from lambdas.core.versions import Conflict
 from lambdas.delivery import driving
 from lambdas.delivery.driving import NotItsDelivery
 from lambdas.intake.transformation import transform

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from lambdas.adapters.alerts import AlertsTable
 from lambdas.adapters.shelves import dynamodb
-from lambdas.core.episodes import Conflict, Episode
+from lambdas.core.episodes import Episode
+from lambdas.core.versions import Conflict
 from lambdas.stock_alert import noticing
 from tests.adapters import in_memory
 from tests.adapters.conftest import ALERTS

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from lambdas.adapters.deliveries import DeliveriesTable
 from lambdas.adapters.shelves import ShelvesTable, dynamodb
 from lambdas.core.deliveries import Delivery, Status, Step, UnknownStore
-from lambdas.core.ledger import Conflict, Ledger, Receipt
+from lambdas.core.ledger import Ledger, Receipt
 from lambdas.core.settings import MissingSetting
+from lambdas.core.versions import Conflict
 from lambdas.delivery.driving import NotItsDelivery
 from lambdas.delivery.handler import handler
 from tests.adapters.conftest import DELIVERIES, TABLE

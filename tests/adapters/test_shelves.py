@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lambdas.adapters.shelves import ShelvesTable, dynamodb
-from lambdas.core.ledger import Conflict, Ledger, Plan, Receipt
+from lambdas.core.ledger import Ledger, Plan, Receipt
+from lambdas.core.versions import Conflict
 from tests.adapters.conftest import TABLE
 
 RECEIPTS = st.lists(st.builds(Receipt, st.text(), st.text(), st.integers(0, 10**9)), max_size=3).map(tuple)

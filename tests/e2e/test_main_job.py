@@ -7,6 +7,7 @@ import pytest
 
 from tests.conftest import eventually
 from tests.e2e.conftest import Workshop
+from tests.unit.stock_events import event
 from workshop.ask import named_queries
 from workshop.local_aws.clients import client
 
@@ -70,25 +71,8 @@ def test_every_named_query_answers(workshop: Workshop, name: str) -> None:
 
 
 def test_a_bad_document_is_quarantined_with_its_reason_and_harms_no_neighbour(workshop: Workshop) -> None:
-    good = {
-        "event_id": "S77777-P0001-1",
-        "event_time": "2026-11-20T12:00:00.000Z",
-        "store_id": "S77777",
-        "store_name": "Corner <b>Shop</b>",
-        "city": "Ghent",
-        "country": "BE",
-        "latitude": 51.05,
-        "longitude": 3.72,
-        "product_id": "P0001",
-        "product_name": "Tea",
-        "category": "Drinks",
-        "unit_price": 2.5,
-        "stock": 3,
-        "threshold": 5,
-        "units_sold": 1,
-        "units_received": 0,
-    }
-    bad = {**good, "event_id": "S77777-P0001-2", "stock": -1}
+    good = event(event_id="S77777-P0001-1", store_id="S77777", product_id="P0001")
+    bad = good | {"event_id": "S77777-P0001-2", "stock": -1}
     lines = "\n".join([json.dumps(good), json.dumps(bad), "not JSON at all"]) + "\n"
     status = workshop.json("status")
     client("firehose", status["endpoint"]).put_record(

@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import eventually
 from tests.e2e.conftest import Workshop
+from tests.unit.stock_events import event
 from workshop.local_aws.clients import client
 
 STORE = "S00013"  # nobody has traded there yet; the call puts it beside a depot, so that the truck is quick
@@ -21,25 +22,7 @@ CALL = {
 
 
 def stock_event(tick: int, **changes: Any) -> dict[str, Any]:
-    return {
-        "event_id": f"S77777-P0001-{tick}",
-        "event_time": "2026-11-20T12:00:00.000Z",
-        "store_id": "S77777",
-        "store_name": "Corner Shop",
-        "city": "Ghent",
-        "country": "BE",
-        "latitude": 51.05,
-        "longitude": 3.72,
-        "product_id": "P0001",
-        "product_name": "Tea",
-        "category": "Drinks",
-        "unit_price": 2.5,
-        "stock": 30,
-        "threshold": 5,
-        "units_sold": 1,
-        "units_received": 0,
-        **changes,
-    }
+    return event(event_id=f"S77777-P0001-{tick}", store_id="S77777", product_id="P0001", **changes)
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.core.deliveries import BadCall, Call, Delivery, Status, UnknownStore
-from lambdas.core.ledger import Conflict, Ledger
+from lambdas.core.deliveries import BadCall, Call, Delivery, Status, UnknownStore, run_name
+from lambdas.core.ledger import Ledger
+from lambdas.core.versions import Conflict
 from lambdas.delivery.driving import NotItsDelivery, dispatch, fail, unload
 from lambdas.truck_dispatch.calling import call
 from tests.adapters.in_memory_trucks import Deliveries, Shelves, Workflow
@@ -154,7 +155,7 @@ def test_a_failed_delivery_shows_its_reason_and_is_restarted_by_a_run_of_the_nex
         with pytest.raises(NotItsDelivery):
             late()
     world.open("S00001")
-    second = world.delivery.next_execution
+    second = run_name(world.delivery.alert_id, world.delivery.attempt + 1)
     assert second == f"{ALERT}-2"
     world.dispatch(second)
     with pytest.raises(NotItsDelivery):
@@ -171,7 +172,7 @@ def test_a_delivery_that_could_not_even_be_dispatched_is_visible_as_failed() -> 
     assert world.delivery.status == "FAILED"
     assert len(world.delivery.reason or "") == 500
     assert world.delivery.dispatched_at is None
-    world.dispatch(world.delivery.next_execution)
+    world.dispatch(run_name(world.delivery.alert_id, world.delivery.attempt + 1))
     assert [step.status for step in world.delivery.history] == ["FAILED", "IN_TRANSIT"]
 
 

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdas.core.contract import Refused
-from lambdas.core.episodes import Conflict, Episode, Step
+from lambdas.core.episodes import Episode, Step
 from lambdas.core.notification import delivery_completed
+from lambdas.core.versions import Conflict
 from lambdas.stock_alert.noticing import Noticed, notice
 from tests.adapters.in_memory import Alerts, Bus
 from tests.unit.stock_events import GOOD

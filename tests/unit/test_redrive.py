@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from lambdas.core.deliveries import Delivery, Status
 from lambdas.core.episodes import Episode
-from lambdas.core.ledger import Conflict
+from lambdas.core.versions import Conflict
 from lambdas.delivery import driving
 from lambdas.stock_alert.noticing import notice
 from lambdas.truck_dispatch.calling import call

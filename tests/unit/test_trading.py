@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdas.core import catalogue
-from lambdas.core.ledger import Conflict, Ledger, Receipt
+from lambdas.core.ledger import Ledger, Receipt
 from lambdas.core.packing import batches, pack
 from lambdas.core.simulation import Shop
+from lambdas.core.versions import Conflict
 from lambdas.store_app import trading
 from lambdas.store_app.trading import BadRequest, OutOfTime, Request, trade
 
