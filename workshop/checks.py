@@ -12,6 +12,7 @@ CHECKS: Sequence[tuple[str, list[str]]] = (
     ("lint", ["ruff", "check", "."]),
     ("types", ["mypy"]),
     ("import rules", ["lint-imports"]),
+    ("known vulnerabilities", ["python", "-m", "workshop.vulnerabilities"]),
 )
 
 
