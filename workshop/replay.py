@@ -188,8 +188,8 @@ def read(key: str, body: bytes) -> list[Failure]:
         if key.startswith(prefix):
             try:
                 return [form(row) for row in _rows(gzip.decompress(body) if key.endswith(".gz") else body)]
-            except (ValueError, TypeError, KeyError, AttributeError, OSError, EOFError, zlib.error) as error:
-                raise Unreadable(f"It does not hold what {prefix} should: {error!r}.") from error
+            except _MISFITS as error:
+                raise Unreadable(f"It does not hold what {prefix} should: {error!a:.200}.") from error
     raise Unreadable("Nothing is known of what is under this prefix.")
 
 
@@ -211,6 +211,9 @@ def _format_conversion_failed(row: Row) -> Failure:
     raw = base64.b64decode(row["rawData"], validate=True)
     return Failure(row, f"{row['lastErrorCode']}: {row['lastErrorMessage']}", tuple(documents(raw)))
 
+
+# What a body raises that is no gzip, no UTF-8, no JSON, too deep a one, or JSON of another form.
+_MISFITS: Final = (ValueError, TypeError, KeyError, AttributeError, OSError, EOFError, zlib.error, RecursionError)
 
 _FORMS: Final[Mapping[str, Callable[[Row], Failure]]] = {
     QUARANTINE: _quarantined,

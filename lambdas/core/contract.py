@@ -147,7 +147,7 @@ def _is_moment(text: str) -> bool:
 
 
 def _printable(text: str) -> str:
-    return text[:60].encode("utf-8", "backslashreplace").decode()
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[:60])
 
 
 def _shown(value: object) -> str:
