@@ -56,6 +56,7 @@ class AlertsStack(Stack):
             )
         )
         stock_alert = self._stock_alert(alerts)
+        self.functions = {"stock alert": stock_alert.function}
         # What trucks delivered is noted by the function that called them: so what is on order is known.
         Rule(
             self,

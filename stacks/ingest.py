@@ -21,7 +21,7 @@ from constructs import Construct
 
 from stacks.alerts import AlertsStack
 from stacks.constructs.outputs import Outputs
-from stacks.constructs.python_function import POWERTOOLS, PythonFunction
+from stacks.constructs.python_function import FAKER, POWERTOOLS, PythonFunction
 from stacks.lake import LakeStack
 from stacks.settings import Settings
 
@@ -34,7 +34,7 @@ class IngestStack(Stack):
     ) -> None:
         super().__init__(scope, construct_id, description="Inventory workshop: StoreApp, Firehose and the intake")
         intake = self._intake(lake, alerts)
-        stream = self._stream(lake, intake)
+        self.stream = stream = self._stream(lake, intake)
         self.shelves = shelves = Table(
             self,
             "Shelves",
@@ -50,6 +50,8 @@ class IngestStack(Stack):
             )
         )
         store_app = self._store_app(settings, stream, shelves)
+        self.store_app = store_app.function
+        self.functions = {"StoreApp": store_app.function, "intake": intake.function}
         if settings.schedule_minutes:
             self._schedule(store_app, Duration.minutes(settings.schedule_minutes))
 
@@ -157,7 +159,7 @@ class IngestStack(Stack):
             self,
             "StoreApp",
             folder="store_app",
-            packages=(*POWERTOOLS, "faker"),
+            packages=(*POWERTOOLS, *FAKER),
             description="Simulates the stores and sends what changed on their shelves",
             environment={
                 "DELIVERY_STREAM_NAME": stream.delivery_stream_name,

@@ -33,6 +33,13 @@ class Settings:
     truck_webhook_url: str | None = None
     """Where a truck system of the user's own hears of alerts. Ours is left out then: no alert calls two trucks."""
 
+    operations: bool = True
+    """Whether the dashboard, the alarms and the budget are deployed."""
+    alarm_email: str | None = None
+    """Who is written to when an alarm goes off, once the address has confirmed that it wants to be."""
+    monthly_budget: int = 5
+    """US dollars a month that the whole account may cost before an alarm goes off; 0 sets no budget."""
+
     @property
     def ships_trucks(self) -> bool:
         """Whether our trucks fill the shelves; otherwise StoreApp's stores are replenished overnight."""
@@ -54,6 +61,11 @@ class Settings:
             trucks=_yes_or_no(node, "trucks", default=Settings.trucks),
             truck_speedup=_whole_number(node, "truck_speedup", default=Settings.truck_speedup, least=1, most=10_000),
             truck_webhook_url=_web_address(node, "truck_webhook_url", local=target == "local"),
+            operations=_yes_or_no(node, "operations", default=Settings.operations),
+            alarm_email=_email(node, "alarm_email"),
+            monthly_budget=_whole_number(
+                node, "monthly_budget", default=Settings.monthly_budget, least=0, most=1_000_000
+            ),
             schedule_minutes=_whole_number(node, "schedule_minutes", default=0, least=0, most=24 * 60),
         )
 
@@ -100,6 +112,17 @@ def _web_address(node: Node, name: str, *, local: bool) -> str | None:
     return text
 
 
+def _email(node: Node, name: str) -> str | None:
+    given: Any = node.try_get_context(name)
+    if given is None:
+        return None
+    if len(str(given)) > _LONGEST_EMAIL or not _EMAIL.fullmatch(str(given)):
+        raise BadSetting(f"-c {name}={given} is not usable; give one e-mail address such as you@example.com")
+    return str(given)
+
+
+_LONGEST_EMAIL = 254
+_EMAIL = re.compile(r"[-\w.!#$%&'*+/=?^`{|}~]+@[-A-Za-z0-9]+(\.[-A-Za-z0-9]+)+", re.ASCII)
 _LONGEST_ADDRESS = 2_048
 _ADDRESS = re.compile(r"(%[0-9A-Fa-f]{2}|[-()_.!~';/?:@&=+$,A-Za-z0-9])+")
 """What an API destination's address may hold (CreateApiDestination, EventBridge API reference), except for `*`, which

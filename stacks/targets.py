@@ -21,3 +21,11 @@ def empties_buckets(target: Target) -> bool:
     Locally `down --destroy` deletes the embedded AWS with all its buckets instead.
     """
     return target == "aws"
+
+
+def sets_budgets(target: Target) -> bool:
+    """Whether `AWS::Budgets::Budget` is deployed: ministack's CloudFormation does not know the type.
+
+    What the embedded AWS would have cost, `workshop cost` tells.
+    """
+    return target == "aws"

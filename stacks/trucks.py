@@ -25,7 +25,7 @@ from constructs import Construct
 
 from stacks.alerts import AlertsStack
 from stacks.constructs.outputs import Outputs
-from stacks.constructs.python_function import POWERTOOLS, PythonFunction
+from stacks.constructs.python_function import POWERTOOLS, TRACES_NAME_NO_RESOURCE, PythonFunction
 from stacks.constructs.work_queue import WorkQueue
 from stacks.ingest import IngestStack
 from stacks.settings import Settings
@@ -61,8 +61,10 @@ class TrucksStack(Stack):
             )
         )
         delivery = self._delivery(settings, deliveries, ingest)
-        workflow = self._workflow(delivery, alerts)
-        calls = self._calls(workflow, alerts)
+        self.workflow = workflow = self._workflow(delivery, alerts)
+        truck_dispatch = self._truck_dispatch(workflow)
+        self.calls = calls = self._calls(truck_dispatch, alerts)
+        self.functions = {"delivery": delivery.function, "truck dispatch": truck_dispatch.function}
         Outputs(
             self,
             deliveries_table=deliveries.table_name,
@@ -99,8 +101,19 @@ class TrucksStack(Stack):
         for statement in (
             PolicyStatement(actions=["lambda:InvokeFunction"], resources=[delivery.function.function_arn]),
             PolicyStatement(actions=["events:PutEvents"], resources=[alerts.bus.event_bus_arn]),
+            # IAM policies of "X-Ray tracing in Step Functions" (Step Functions developer guide).
+            PolicyStatement(
+                actions=[
+                    "xray:PutTraceSegments",
+                    "xray:PutTelemetryRecords",
+                    "xray:GetSamplingRules",
+                    "xray:GetSamplingTargets",
+                ],
+                resources=["*"],
+            ),
         ):
             role.add_to_policy(statement)
+        Validations.of(role).acknowledge(TRACES_NAME_NO_RESOURCE)
         workflow = StateMachine(
             self,
             "Workflow",
@@ -108,6 +121,7 @@ class TrucksStack(Stack):
             definition_body=DefinitionBody.from_chainable(self._definition(delivery, alerts)),
             # The tasks' own grants would also reach every version and alias of the function.
             role=role.without_policy_updates(),
+            tracing_enabled=True,
         )
         workflow.node.add_dependency(role)
         Validations.of(workflow).acknowledge(
@@ -115,10 +129,6 @@ class TrucksStack(Stack):
                 id="AwsSolutions::AwsSolutions-SF1",
                 reason="Step Functions keeps every run's history for 90 days and the table why one failed; a log would "
                 "cost per delivery, and its role would need to manage every log delivery of the account",
-            ),
-            Acknowledgment(
-                id="AwsSolutions::AwsSolutions-SF2",
-                reason="A delivery is five steps in a row, timed by the history; traces would cost per delivery",
             ),
         )
         return workflow
@@ -138,7 +148,7 @@ class TrucksStack(Stack):
 
         detail = {"detail": JsonPath.string_at("$$.Execution.Input")}
         dispatch = step("Dispatch", "dispatch", detail)
-        unload = step("Unload", "unload", {"delivery_id": JsonPath.string_at("$.delivery_id")})
+        unload = step("Unload", "unload", {**detail, "delivery_id": JsonPath.string_at("$.delivery_id")})
         announce = EventBridgePutEvents(
             self,
             "Announce",
@@ -164,7 +174,23 @@ class TrucksStack(Stack):
         dispatch.next(travel).next(unload).next(announce).next(Succeed(self, "Delivered"))
         return dispatch
 
-    def _calls(self, workflow: StateMachine, alerts: AlertsStack) -> WorkQueue:
+    def _truck_dispatch(self, workflow: StateMachine) -> PythonFunction:
+        truck_dispatch = PythonFunction(
+            self,
+            "TruckDispatch",
+            folder="truck_dispatch",
+            packages=POWERTOOLS,
+            description="Starts one run of the delivery workflow per alert",
+            environment={"DELIVERY_WORKFLOW_ARN": workflow.state_machine_arn},
+            timeout=_CALL_TIMEOUT,
+            memory_mib=512,
+        )
+        truck_dispatch.role.add_to_policy(
+            PolicyStatement(actions=["states:StartExecution"], resources=[workflow.state_machine_arn])
+        )
+        return truck_dispatch
+
+    def _calls(self, truck_dispatch: PythonFunction, alerts: AlertsStack) -> WorkQueue:
         calls = WorkQueue(self, "TruckCalls", max_receives=5, timeout=_CALL_TIMEOUT)
         Rule(
             self,
@@ -179,19 +205,6 @@ class TrucksStack(Stack):
                     dead_letter_queue=Queue.from_queue_arn(self, "BusDeadLetters", alerts.bus_dead_letters.queue_arn),
                 )
             ],
-        )
-        truck_dispatch = PythonFunction(
-            self,
-            "TruckDispatch",
-            folder="truck_dispatch",
-            packages=POWERTOOLS,
-            description="Starts one run of the delivery workflow per alert",
-            environment={"DELIVERY_WORKFLOW_ARN": workflow.state_machine_arn},
-            timeout=_CALL_TIMEOUT,
-            memory_mib=512,
-        )
-        truck_dispatch.role.add_to_policy(
-            PolicyStatement(actions=["states:StartExecution"], resources=[workflow.state_machine_arn])
         )
         truck_dispatch.function.add_event_source(
             # Two at a time, the fewest there can be, start hundreds of runs a second and keep few functions warm.

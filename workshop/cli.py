@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -187,9 +188,17 @@ def status(aws: Aws = False, as_json: Json = False) -> None:
         out,
         screen.resources_table(resources),
         screen.hops_table(counts),
-        screen.queues_table(document["queues"]),
+        screen.queues_table(document["queues"], document["oldest_seconds"]),
         screen.loop_table(document["alerts"], document["deliveries"]),
+        *([screen.alarms_table(known)] if (known := _evaluated(document["alarms"])) else []),
     )
+    if errors := document["error_objects"]:
+        out.print(f"Firehose failed on {errors:,} objects under errors/: `python3 -m workshop replay --errors`.")
+
+
+def _evaluated(alarms: dict[str, str]) -> dict[str, str]:
+    """Return the alarms that somebody evaluates: the embedded AWS does not."""
+    return {title: state for title, state in alarms.items() if state != "INSUFFICIENT_DATA"}
 
 
 @app.command()
@@ -316,6 +325,60 @@ def down(
         out.print("Nothing was running.")
     else:
         out.print("Everything is removed." if destroy else "Stopped. `python3 -m workshop up` goes on from here.")
+
+
+@app.command()
+def cost(
+    stores: Annotated[int, typer.Option(min=1, max=100_000, help="How many stores trade.")] = 100,
+    products: Annotated[int, typer.Option(min=1, max=500, help="How many products a store carries.")] = 100,
+    hours: Annotated[float, typer.Option(min=1, help="Simulated hours that each store trades in a month.")] = 730,
+    hours_per_run: Annotated[int, typer.Option(min=1, max=24, help="How many of them StoreApp trades at a time.")] = 1,
+    events_per_hour: Annotated[
+        float | None, typer.Option(min=0, help="Events of all stores in a simulated hour; else as simulated.")
+    ] = None,
+    alert_rate: Annotated[
+        float | None, typer.Option(min=0, help="Alerts for each 1,000 events; else as simulated.")
+    ] = None,
+    queries_per_day: Annotated[float, typer.Option(min=0, help="Questions to Athena in a day.")] = 20,
+    bytes_per_query: Annotated[
+        float | None, typer.Option(min=0, help="Bytes that a query scans; else reckoned from the lake.")
+    ] = None,
+    template: Annotated[
+        Path | None, typer.Option(help="A folder of templates such as cdk.out; else this tree is synthesised.")
+    ] = None,
+    run: Annotated[
+        bool, typer.Option("--run", help="Price what the embedded AWS has counted, beside the model.")
+    ] = False,
+    quotas: Annotated[
+        bool, typer.Option("--quotas", help="Which limit of AWS is met first, up to 100,000 stores?")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Say what the templates cost on AWS: idle, a month, a million events; or what a run here would have cost."""
+    # It simulates, and importing what that needs takes as long as other commands take altogether.
+    from workshop.cost import command
+    from workshop.cost.model import Load
+
+    load = Load(
+        stores=stores,
+        products=products,
+        hours=hours,
+        hours_per_run=hours_per_run,
+        events_per_hour=events_per_hour,
+        alerts_per_1000_events=alert_rate,
+        queries_per_day=queries_per_day,
+        bytes_per_query=bytes_per_query,
+    )
+    if run:
+        document, tables = command.of_run()
+    elif quotas:
+        document, tables = command.of_limits(load, template)
+    else:
+        document, tables = command.of_load(load, template)
+    if as_json:
+        _print_json(document)
+    else:
+        screen.show(out, *tables)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lambdas.adapters.shelves import ledger_of
@@ -14,6 +15,9 @@ from workshop.target import Target
 Counts = dict[str, int]
 
 NOTHING: Counts = {"sent": 0, "delivered": 0, "quarantined": 0, "unique": 0}
+
+_RECENT = timedelta(minutes=15)
+_ERRORS = "errors/"
 
 _COUNTS = """
 SELECT (SELECT count(*) FROM stock_events), (SELECT count(DISTINCT event_id) FROM stock_events),
@@ -72,6 +76,47 @@ def wait_until_queryable(
         time.sleep(0.2 if target.endpoint else 5)
 
 
+def alarms(target: Target, resources: Mapping[str, str]) -> dict[str, str]:
+    """Return the state of every alarm that tells the deployment's topic, by the title in its description.
+
+    The embedded AWS evaluates an alarm only when somebody puts a metric: there they stay at INSUFFICIENT_DATA.
+    """
+    if (topic := resources.get("alarm_topic")) is None:
+        return {}
+    pages = target.client("cloudwatch").get_paginator("describe_alarms").paginate(ActionPrefix=topic)
+    found = [alarm for page in pages for alarm in page["MetricAlarms"]]
+    return {alarm["AlarmDescription"].partition(":")[0]: alarm["StateValue"] for alarm in found}
+
+
+def oldest(target: Target, resources: Mapping[str, str], now: datetime) -> dict[str, int | None]:
+    """Return how many seconds each queue's oldest message has waited in the last quarter of an hour, or None.
+
+    SQS itself does not tell, CloudWatch does; the embedded AWS keeps no metrics of queues.
+    """
+    ages: dict[str, int | None] = {}
+    for resource, url in sorted(resources.items()):
+        if (name := resource.removesuffix("_queue")) != resource:
+            points = target.client("cloudwatch").get_metric_statistics(
+                Namespace="AWS/SQS",
+                MetricName="ApproximateAgeOfOldestMessage",
+                Dimensions=[{"Name": "QueueName", "Value": url.rpartition("/")[2]}],
+                StartTime=now - _RECENT,
+                EndTime=now,
+                Period=int(_RECENT.total_seconds()),
+                Statistics=["Maximum"],
+            )["Datapoints"]
+            ages[name] = max((int(point["Maximum"]) for point in points), default=None)
+    return ages
+
+
+def _error_objects(target: Target, resources: Mapping[str, str]) -> int:
+    """Return how many objects Firehose has written because a batch failed; `replay` takes them away."""
+    pages = (
+        target.client("s3").get_paginator("list_objects_v2").paginate(Bucket=resources["lake_bucket"], Prefix=_ERRORS)
+    )
+    return sum(page["KeyCount"] for page in pages)
+
+
 def loop(target: Target, resources: Mapping[str, str]) -> dict[str, Any]:
     """Return the `queues`, `alerts` and `deliveries` parts of the status document.
 
@@ -115,9 +160,25 @@ def _tally(target: Target, table: str | None, attribute: str) -> Counter[str]:
     return Counter(item[attribute]["S"] for page in pages for item in page["Items"])
 
 
+def operations(target: Target, resources: Mapping[str, str]) -> dict[str, Any]:
+    """Return the `alarms`, `oldest_seconds` and `error_objects` parts: what the dashboard shows besides."""
+    return {
+        "alarms": alarms(target, resources),
+        "oldest_seconds": oldest(target, resources, datetime.now(UTC)),
+        "error_objects": _error_objects(target, resources) if "lake_bucket" in resources else 0,
+    }
+
+
 def status(target: Target | None, resources: Mapping[str, str], counts: Counts) -> dict[str, Any]:
     """Return the `status --json` document; no target means that nothing runs."""
-    nothing = {"queues": {}, "alerts": {"open": 0, "closed": 0}, "deliveries": {}}
+    nothing = {
+        "queues": {},
+        "alerts": {"open": 0, "closed": 0},
+        "deliveries": {},
+        "alarms": {},
+        "oldest_seconds": {},
+        "error_objects": 0,
+    }
     return {
         "target": target.name if target else "local",
         "running": target is not None,
@@ -125,5 +186,5 @@ def status(target: Target | None, resources: Mapping[str, str], counts: Counts) 
         "region": target.region if target else None,
         "resources": dict(resources),
         "events": counts,
-        **(loop(target, resources) if target else nothing),
+        **({**loop(target, resources), **operations(target, resources)} if target else nothing),
     }

@@ -55,15 +55,27 @@ def hops_table(counts: Counts) -> Table:
     return table
 
 
-def queues_table(queues: Mapping[str, Mapping[str, int]]) -> Table:
-    """Return what waits in each queue, what is being handled, and what could not be."""
+def queues_table(queues: Mapping[str, Mapping[str, int]], oldest: Mapping[str, int | None]) -> Table:
+    """Return what waits in each queue and for how long at most, what is being handled, and what could not be."""
     table = Table(title="Queues", title_justify="left", title_style="bold", header_style="cyan")
     table.add_column("queue")
-    for column in ("waiting", "in flight", "dead"):
+    for column in ("waiting", "oldest", "in flight", "dead"):
         table.add_column(column, justify="right")
     for name, depth in sorted(queues.items()):
         dead = f"[red]{depth['dead']:,}[/]" if depth["dead"] else "0"
-        table.add_row(escape(name.replace("_", " ")), f"{depth['waiting']:,}", f"{depth['in_flight']:,}", dead)
+        seconds = oldest.get(name)
+        age = "-" if seconds is None else f"{seconds:,} s"
+        table.add_row(escape(name.replace("_", " ")), f"{depth['waiting']:,}", age, f"{depth['in_flight']:,}", dead)
+    return table
+
+
+def alarms_table(alarms: Mapping[str, str]) -> Table:
+    """Return each alarm with its state."""
+    table = Table(title="Alarms", title_justify="left", title_style="bold", header_style="cyan")
+    table.add_column("alarm")
+    table.add_column("state")
+    for title, state in sorted(alarms.items()):
+        table.add_row(printable(title), f"[red]{state}[/]" if state == "ALARM" else escape(state))
     return table
 
 

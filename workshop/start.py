@@ -23,6 +23,7 @@ COMMANDS = {
     "trace": "follow one event through every hop, for example: trace S00001-P0001-96",
     "redrive": "put dead letters back into their queue",
     "replay": "put refused and failed events back into the stream",
+    "cost": "what all this costs on AWS, idle and at a load",
     "bench": "measure the speed of each part",
     "test": "run the whole test suite",
     "doctor": "what is wrong with this machine",

@@ -11,6 +11,7 @@ from lambdas.core import fleet
 
 _ALERT_ID: Final = re.compile(r"A-([A-Z0-9]{1,16})-([A-Z0-9]{1,16})-[1-9][0-9]{0,8}")
 _MAX_UNITS: Final = 1_000_000
+_LONGEST_ID: Final = 100
 
 
 class BadCall(ValueError):
@@ -67,6 +68,20 @@ class Call:
             latitude=_degrees(store, "latitude", 90),
             longitude=_degrees(store, "longitude", 180),
         )
+
+
+def traced(detail: object) -> dict[str, str | None]:
+    """Return what a log line says of a StockBelowThreshold: the alert, and the event that opened it.
+
+    That event's id is the correlation id of all logs. A foreign call may lack it, or hold anything instead.
+    """
+    known = detail if isinstance(detail, Mapping) else {}
+
+    def id_or_none(name: str) -> str | None:
+        given = known.get(name)
+        return given if isinstance(given, str) and len(given) <= _LONGEST_ID else None
+
+    return {"correlation_id": id_or_none("event_id"), "alert_id": id_or_none("alert_id")}
 
 
 def run_name(alert_id: str, attempt: int) -> str:

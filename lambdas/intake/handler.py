@@ -3,8 +3,8 @@
 import os
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.metrics import Metrics, MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.adapters.quarantine import Quarantine, s3
@@ -33,8 +33,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         "RecordsTooLarge": batch.too_large,
         "Sightings": len(batch.sightings),
     }
-    for name, count in counts.items():
-        metrics.add_metric(name, MetricUnit.Count, count)
+    for name in ("EventsAccepted", "EventsQuarantined", "Sightings"):
+        metrics.add_metric(name, MetricUnit.Count, counts[name])
+    metrics.add_metric("QuarantinedPercent", MetricUnit.Percent, batch.quarantined_percent)
     metrics.flush_metrics()
-    logger.info("Screened a batch", extra={"records": len(event["records"]), **counts})
+    batch_id = context.aws_request_id
+    logger.info("Screened a batch", extra={"batch_id": batch_id, "records": len(event["records"]), **counts})
     return {"records": batch.results}

@@ -29,6 +29,11 @@ class Batch:
     good: int = 0
     too_large: int = 0
 
+    @property
+    def quarantined_percent(self) -> float:
+        """Return how much of a hundred documents is refused; without documents nothing is."""
+        return 100 * len(self.rows) / ((len(self.rows) + self.good) or 1)
+
 
 def transform(records: Sequence[Mapping[str, Any]]) -> Batch:
     """Screen the records of one invocation.

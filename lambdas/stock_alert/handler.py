@@ -4,8 +4,8 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 from lambdas.adapters.alerts import AlertsTable
 from lambdas.adapters.bus import TruckBus, events
@@ -39,8 +39,13 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         "TrucksArrived": noticed.arrivals,
         "MessagesFailed": len(noticed.failed),
     }
-    for name, count in counts.items():
-        metrics.add_metric(name, MetricUnit.Count, count)
+    for name in ("EpisodesOpened", "EpisodesClosed"):
+        metrics.add_metric(name, MetricUnit.Count, counts[name])
     metrics.flush_metrics()
-    logger.info("Took sightings", extra={"messages": len(event["Records"]), **counts})
+    opened = [
+        {"correlation_id": episode.opened_event, "alert_id": episode.alert_id, "happened_at": episode.opened_at}
+        for episode in noticed.opened
+    ]
+    extra = {"messages": len(event["Records"]), "tokens": noticed.tokens, "opened": opened, **counts}
+    logger.info("Took sightings", extra=extra)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in noticed.failed]}

@@ -46,9 +46,14 @@ class UnknownAlert(Exception):
 
 @dataclass(slots=True)
 class Noticed:
-    """What came of some messages: which failed and why, by message id, and how often each thing happened."""
+    """What came of some messages: which failed and why, by message id, and how often each thing happened.
+
+    `tokens` are those of the messages with sightings, and `opened` the episodes that began.
+    """
 
     failed: dict[str, str] = field(default_factory=dict)
+    tokens: list[str] = field(default_factory=list)
+    opened: list[Episode] = field(default_factory=list)
     steps: Counter[Step] = field(default_factory=Counter)
     announced: int = 0
     arrivals: int = 0
@@ -112,6 +117,7 @@ class _Message:
 
     def _see(self, content: Sightings) -> None:
         self.faults += content.faults
+        self._noticed.tokens.append(content.token)
         calls: dict[str, tuple[Decision, Sighting]] = {}
 
         def see(seen: Sighting) -> None:
@@ -119,6 +125,8 @@ class _Message:
             if decision is None:
                 return
             self._noticed.steps[decision.step] += 1
+            if decision.step is Step.OPEN:
+                self._noticed.opened.append(decision.episode)
             if decision.step in (Step.OPEN, Step.ANNOUNCE_AGAIN):
                 calls[decision.episode.alert_id] = decision, seen
             elif decision.step is Step.CLOSE:  # over before the truck was called: none is wanted

@@ -5,8 +5,8 @@ from random import SystemRandom
 from time import monotonic, sleep
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.metrics import Metrics, MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.adapters.delivery_stream import DeliveryStream, firehose
@@ -33,8 +33,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         remaining=lambda: context.get_remaining_time_in_millis() / 1_000,
         clock=monotonic,
     )
-    for name, count in (("EventsSent", report["events"]), ("UnitsSold", report["units_sold"])):
-        metrics.add_metric(name, MetricUnit.Count, count)
+    metrics.add_metric("EventsSent", MetricUnit.Count, report["events"])
     metrics.flush_metrics()
-    logger.info("Stores traded", extra=report)
+    # An event is of this run when its store is one of these and its time is after `from` and not after `to`.
+    logger.info("Stores traded", extra={"run_id": context.aws_request_id, "first_store": request.first_store, **report})
     return report

@@ -1,13 +1,10 @@
 """Calling trucks: one run of the delivery workflow per alert."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from aws_lambda_powertools import Logger
-
 from lambdas.core.deliveries import Call, called_for
-
-logger = Logger(service="truck-dispatch")
 
 
 class Workflow(Protocol):
@@ -17,18 +14,27 @@ class Workflow(Protocol):
         """Start a run, or do nothing when there was one of that name."""
 
 
-def call(records: Iterable[Mapping[str, Any]], *, workflow: Workflow) -> list[str]:
-    """Start a run named after each alert, and return the ids of the messages that could not be done.
+@dataclass(slots=True)
+class Called:
+    """What came of some messages: the details of the alerts that have a run, and what failed, by message id."""
+
+    details: list[dict[str, Any]] = field(default_factory=list)
+    failed: dict[str, Exception] = field(default_factory=dict)
+
+
+def call(records: Iterable[Mapping[str, Any]], *, workflow: Workflow) -> Called:
+    """Start a run named after each alert.
 
     A record is an SQS message whose body is the EventBridge envelope of a StockBelowThreshold. Each is tried, whatever
-    became of the ones before it; why one failed is logged.
+    became of the ones before it.
     """
-    failed = []
+    called = Called()
     for record in records:
         try:
             detail = called_for(record["body"])
             workflow.start(Call.parse(detail).alert_id, detail)
         except Exception as error:
-            logger.exception("No truck was called", extra={"message_id": record["messageId"], "reason": str(error)})
-            failed.append(record["messageId"])
-    return failed
+            called.failed[record["messageId"]] = error
+        else:
+            called.details.append(detail)
+    return called

@@ -6,23 +6,59 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import jsii
-from aws_cdk import AssetHashType, BundlingOptions, DockerImage, Duration, ILocalBundling, RemovalPolicy
+from aws_cdk import (
+    Acknowledgment,
+    AssetHashType,
+    BundlingOptions,
+    DockerImage,
+    Duration,
+    ILocalBundling,
+    RemovalPolicy,
+    Validations,
+)
 from aws_cdk.aws_iam import PolicyDocument, PolicyStatement, Role, ServicePrincipal
-from aws_cdk.aws_lambda import Architecture, Code, Function, LoggingFormat, Runtime
+from aws_cdk.aws_lambda import Architecture, Code, Function, LoggingFormat, Runtime, Tracing
 from aws_cdk.aws_logs import LogGroup, RetentionDays
 from constructs import Construct
 
 ROOT = Path(__file__).parent.parent.parent
 
-POWERTOOLS = ("aws_lambda_powertools", "jmespath", "typing_extensions")
-"""The packages of Powertools for AWS Lambda's logger and metrics."""
+POWERTOOLS = (
+    "aws_lambda_powertools.exceptions",
+    "aws_lambda_powertools.logging",
+    "aws_lambda_powertools.metrics",
+    "aws_lambda_powertools.shared",
+    "aws_lambda_powertools.utilities.jmespath_utils",
+    "aws_lambda_powertools.utilities.typing",
+    "aws_lambda_powertools.warnings",
+    "jmespath",
+    "typing_extensions",
+)
+"""What the logger and the metrics of Powertools for AWS Lambda are made of: a tenth of it."""
+
+FAKER = (
+    "faker.exceptions",
+    "faker.generator",
+    "faker.providers.__init__",
+    "faker.providers.geo",
+    "faker.providers.person",
+    "faker.typing",
+    "faker.utils",
+)
+"""What faker's names of people and places are made of. The whole of it loads every provider when it is imported."""
+
+
+TRACES_NAME_NO_RESOURCE = Acknowledgment(
+    id="AwsSolutions::AwsSolutions-IAM5[Resource::*]",
+    reason="X-Ray's actions to write traces take no resource (Service Authorization Reference, AWS X-Ray)",
+)
 
 
 class PythonFunction(Construct):
-    """A function in `lambdas/<folder>`, with core, adapters, the contract, and the pure-Python packages it names.
+    """A function in `lambdas/<folder>`, with core, adapters, the contract, and the pure-Python modules it names.
 
     Nothing is downloaded or compiled: the same zip runs on a laptop and on arm64. The role may write the function's own
-    log group and nothing else; callers add what the handler needs, statement by statement.
+    log group and its traces and nothing else; callers add what the handler needs, statement by statement.
     """
 
     def __init__(
@@ -70,19 +106,27 @@ class PythonFunction(Construct):
                     local=_CopyBundling(folder, packages),
                 ),
             ),
-            environment=dict(environment),
+            # Set, so that the level of what runs the function, as the embedded AWS has one, is not taken for its own.
+            environment={**environment, "POWERTOOLS_LOG_LEVEL": "INFO"},
             timeout=timeout,
             memory_size=memory_mib,
             log_group=log_group,
             logging_format=LoggingFormat.JSON,
             role=self.role,
+            # Lambda writes the trace itself, and botocore hands its id on: no SDK of X-Ray is bundled.
+            tracing=Tracing.ACTIVE,
         )
         self.function.node.add_dependency(self.role)
+        Validations.of(self.role).acknowledge(TRACES_NAME_NO_RESOURCE)
 
 
 @jsii.implements(ILocalBundling)
 class _CopyBundling:
-    """Copies a function's files into the asset's folder: sources and data, never bytecode."""
+    """Copies a function's files into the asset's folder: sources and data, never bytecode.
+
+    Of a package that is named in parts, only those are copied, and its own `__init__` is empty: it would import the
+    rest.
+    """
 
     def __init__(self, folder: str, packages: tuple[str, ...]) -> None:
         self._sources = [
@@ -97,22 +141,30 @@ class _CopyBundling:
         for source in [*self._sources, self._contract]:
             _copy(source, target / source.relative_to(ROOT))
         for package in self._packages:
-            _copy(_installed(package), target / package.replace(".", "/"))
+            source = _installed(package)
+            copied = target / Path(*package.split(".")).with_suffix(source.suffix)
+            _copy(source, copied)
+            for parent in copied.relative_to(target).parents[:-1]:
+                (target / parent / "__init__.py").touch()
         return True
 
 
-def _installed(package: str) -> Path:
-    spec = find_spec(package)
+def _installed(name: str) -> Path:
+    """Return the folder or the file of an installed package or module, without importing anything."""
+    top, *rest = name.split(".")
+    spec = find_spec(top)
     if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"{package} is not installed; run `python3 -m workshop doctor`")
+        raise ModuleNotFoundError(f"{top} is not installed; run `python3 -m workshop doctor`")
     origin = Path(spec.origin)
-    return origin.parent if origin.name == "__init__.py" else origin
+    if origin.name != "__init__.py":
+        return origin
+    folder = origin.parent.joinpath(*rest)
+    return folder if folder.is_dir() else folder.with_suffix(".py")
 
 
 def _copy(source: Path, target: Path) -> None:
     if source.is_dir():
         shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
     else:
-        target = target if target.suffix else target.with_suffix(source.suffix)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)

@@ -478,7 +478,7 @@ class World:
     def call(self, place: int, most: int) -> None:
         """The truck dispatch takes messages."""
         self.truck_calls.work(
-            lambda records: call(records, workflow=self.workers.port(self.step_functions)), place, most
+            lambda records: call(records, workflow=self.workers.port(self.step_functions)).failed, place, most
         )
 
     def drive(self, place: int, _most: int) -> None:

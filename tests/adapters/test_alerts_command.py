@@ -323,6 +323,47 @@ def test_the_status_document_counts_alerts_and_deliveries_by_state(target: Targe
     assert document["queues"] == {}
 
 
-def test_nothing_is_counted_where_nothing_runs() -> None:
+def test_nothing_is_counted_where_nothing_runs(target: Target) -> None:
     document = flow.status(None, {}, flow.NOTHING)
     assert (document["queues"], document["alerts"], document["deliveries"]) == ({}, {"open": 0, "closed": 0}, {})
+    assert document.keys() == flow.status(target, RESOURCES, flow.NOTHING).keys()
+
+
+def test_the_status_document_tells_what_the_dashboard_shows(target: Target, queues: dict[str, str]) -> None:
+    """The alarms of our topic by their titles, the age of the oldest message, and what Firehose failed on."""
+    cloudwatch, s3 = target.client("cloudwatch"), target.client("s3")
+    topic = "arn:aws:sns:us-east-1:123456789012:ours"
+    for name, told in (("ours", topic), ("theirs", "arn:aws:sns:us-east-1:123456789012:theirs")):
+        cloudwatch.put_metric_alarm(
+            AlarmName=f"stack-{name}-1",
+            AlarmDescription=f"{name} late: look",
+            AlarmActions=[told],
+            MetricName="m",
+            Namespace="n",
+            Statistic="Sum",
+            Period=60,
+            EvaluationPeriods=1,
+            Threshold=0,
+            ComparisonOperator="GreaterThanThreshold",
+        )
+    cloudwatch.set_alarm_state(AlarmName="stack-ours-1", StateValue="ALARM", StateReason="test")
+    cloudwatch.put_metric_data(
+        Namespace="AWS/SQS",
+        MetricData=[
+            {
+                "MetricName": "ApproximateAgeOfOldestMessage",
+                "Dimensions": [{"Name": "QueueName", "Value": "sightings_queue"}],
+                "Timestamp": datetime.now(UTC) - timedelta(minutes=1),
+                "Value": value,
+            }
+            for value in (17, 42)
+        ],
+    )
+    s3.create_bucket(Bucket="lake")
+    for key in ("errors/processing-failed/dt=2026-11-20/a", "stock_events/dt=2026-11-20/b"):
+        s3.put_object(Bucket="lake", Key=key, Body=b"")
+    resources = {**RESOURCES, **queues, "alarm_topic": topic, "lake_bucket": "lake"}
+    document = flow.status(target, resources, flow.NOTHING)
+    assert document["alarms"] == {"ours late": "ALARM"}
+    assert document["oldest_seconds"] == {"sightings": 42, "truck_calls": None}
+    assert document["error_objects"] == 1

@@ -1,5 +1,6 @@
 """Deliveries on the DynamoDB that moto imitates: the table, and the function's steps over it."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from lambdas.adapters.deliveries import DeliveriesTable
 from lambdas.adapters.shelves import ShelvesTable, dynamodb
-from lambdas.core.deliveries import Delivery, Status, Step, UnknownStore
+from lambdas.core.deliveries import Delivery, Status, Step, UnknownStore, traced
 from lambdas.core.ledger import Ledger, Receipt
 from lambdas.core.settings import MissingSetting
 from lambdas.core.versions import Conflict
@@ -244,3 +245,23 @@ def test_a_missing_setting_names_the_stack_that_passes_it(
     monkeypatch.setenv(name, "")
     with pytest.raises(MissingSetting, match=rf"^{name} is not set; TrucksStack passes it\.$"):
         function("dispatch", detail=detail())
+
+
+def test_a_step_is_one_log_line_with_the_ids_of_its_alert_and_what_came_of_it_is_counted(
+    function: Callable[..., dict[str, Any]], capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    function("dispatch", detail=detail())
+    function("unload", detail=detail(), delivery_id=ALERT)
+    function("fail", detail=detail(), error=ERROR)  # too late: it was made
+    other = detail("A-S00001-P0002-1")
+    handler({"step": "fail", "execution": "A-S00001-P0002-1", "detail": other, "error": ERROR}, None)
+    lines = [vars(record) for record in caplog.records]
+    assert [line["step"] for line in lines] == ["dispatch", "unload", "fail", "fail"]
+    for line, called in zip(lines, [detail(), detail(), detail(), other], strict=True):
+        assert traced(called).items() <= line.items()
+    counted = [json.loads(text) for text in capsys.readouterr().out.splitlines() if "_aws" in text]
+    names = ("TrucksUnloaded", "DeliveriesFailed")
+    assert [{name: metrics[name] for name in names if name in metrics} for metrics in counted] == [
+        {"TrucksUnloaded": [1]},
+        {"DeliveriesFailed": [1]},
+    ]

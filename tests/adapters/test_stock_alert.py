@@ -69,8 +69,11 @@ def test_failed_messages_are_reported_each_with_its_reason(
     ]
     (summary,) = [vars(record) for record in caplog.records if record.levelno == logging.INFO]
     assert (summary["messages"], summary["EpisodesOpened"], summary["MessagesFailed"]) == (3, 1, 2)
+    (opened,) = summary["opened"]
+    assert (opened["correlation_id"], opened["alert_id"]) == (LOW["event_id"], "A-S00001-P0006-1")
+    assert summary["tokens"] == ["good", "bad"]
     (metrics,) = [json.loads(text) for text in capsys.readouterr().out.splitlines() if "_aws" in text]
-    assert (metrics["AlertsAnnounced"], metrics["MessagesFailed"]) == ([1], [2])
+    assert (metrics["EpisodesOpened"], metrics["EpisodesClosed"]) == ([1], [0])
 
 
 @pytest.mark.parametrize("name", ["ALERTS_TABLE_NAME", "TRUCK_BUS_NAME"])

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from lambdas.adapters.workflow import DeliveryWorkflow, stepfunctions
+from lambdas.core.deliveries import traced
 from lambdas.core.settings import MissingSetting
 from lambdas.truck_dispatch.handler import handler
 from tests.unit.test_deliveries import ALERT, detail, message
@@ -53,13 +54,21 @@ def test_any_other_refusal_is_raised(arn: str) -> None:
 
 
 def test_the_function_starts_runs_and_names_the_messages_that_have_to_come_again(
-    arn: str, monkeypatch: pytest.MonkeyPatch
+    arn: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setenv("DELIVERY_WORKFLOW_ARN", arn)
     poison = {"messageId": "2", "body": "{"}
     records = [message("1", detail()), poison, message("3", detail()), message("4", detail(OTHER))]
     assert handler({"Records": records}, None) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
     assert runs(arn) == {ALERT: detail(), OTHER: detail(OTHER)}
+    error, summary = (vars(record) for record in caplog.records)
+    assert (error["levelname"], error["message_id"], error["reason"][-1]) == ("ERROR", "2", ".")
+    assert summary["called"] == [traced(detail()), traced(detail()), traced(detail(OTHER))]
+    (metrics,) = [json.loads(text) for text in capsys.readouterr().out.splitlines() if "_aws" in text]
+    assert metrics["TrucksCalled"] == [3]
 
 
 def test_a_missing_setting_names_the_stack_that_passes_it(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.core.deliveries import BadCall, Call, Delivery, Status, UnknownStore, run_name
+from lambdas.core.deliveries import BadCall, Call, Delivery, Status, UnknownStore, run_name, traced
 from lambdas.core.ledger import Ledger
 from lambdas.core.versions import Conflict
 from lambdas.delivery.driving import NotItsDelivery, dispatch, fail, unload
@@ -326,23 +326,22 @@ def message(message_id: str, document: object) -> dict[str, Any]:
 
 def test_a_run_is_named_after_its_alert_and_a_second_call_starts_none() -> None:
     workflow = Workflow()
-    assert call([message("1", detail()), message("2", detail())], workflow=workflow) == []
+    called = call([message("1", detail()), message("2", detail())], workflow=workflow)
+    assert (called.details, called.failed) == ([detail(), detail()], {})
     assert workflow.runs == {ALERT: detail()}
 
 
 @pytest.mark.parametrize(
     "body", ["", "{", "[]", "null", '{"detail": null}', '{"detail": {}}', json.dumps({"detail": detail(version=2)})]
 )
-def test_a_poisonous_message_fails_alone_and_says_why(body: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_poisonous_message_fails_alone_and_says_why(body: str) -> None:
     workflow = Workflow()
     others = [message("1", detail()), message("3", detail("A-S00001-P0002-1"))]
     poison = {"messageId": "2", "body": body}
-    assert call([others[0], poison, others[1]], workflow=workflow) == ["2"]
+    called = call([others[0], poison, others[1]], workflow=workflow)
+    assert list(called.failed) == ["2"]
     assert list(workflow.runs) == [ALERT, "A-S00001-P0002-1"]
-    (log,) = caplog.records
-    fields = vars(log)
-    assert fields["message_id"] == "2"
-    assert fields["reason"].endswith(".")
+    assert str(called.failed["2"]).endswith(".")
 
 
 def test_a_run_that_could_not_be_started_is_asked_for_again_and_harms_no_other() -> None:
@@ -353,5 +352,12 @@ def test_a_run_that_could_not_be_started_is_asked_for_again_and_harms_no_other()
             super().start(name, detail)
 
     workflow = Throttled()
-    failed = call([message("1", detail()), message("2", detail("A-S00001-P0002-1"))], workflow=workflow)
-    assert (failed, list(workflow.runs)) == (["1"], ["A-S00001-P0002-1"])
+    failed = call([message("1", detail()), message("2", detail("A-S00001-P0002-1"))], workflow=workflow).failed
+    assert (list(failed), list(workflow.runs)) == (["1"], ["A-S00001-P0002-1"])
+
+
+def test_what_a_log_says_of_a_call_is_two_ids_whatever_the_call_holds() -> None:
+    assert traced(detail()) == {"correlation_id": detail()["event_id"], "alert_id": ALERT}
+    strangers: tuple[object, ...] = (None, [], {}, {"event_id": 1, "alert_id": ["A"]}, {"event_id": "E" * 10_000})
+    for strange in strangers:
+        assert traced(strange) == {"correlation_id": None, "alert_id": None}
