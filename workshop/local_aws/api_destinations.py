@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from workshop.local_aws.clients import client
+from workshop.local_aws.late import PROVISIONERS, when_imported
 
 log = logging.getLogger(__name__)
 
@@ -183,7 +184,7 @@ class ApiDestinations:
         eventbridge._invoke_target = with_its_origin
         eventbridge._dispatch_to_api_destination = deliver
         for resource_type in _TYPES:
-            resource_type.register()
+            when_imported(PROVISIONERS, resource_type.register)
         self._folder.mkdir(exist_ok=True)
         self._thread.start()
 

@@ -3,9 +3,6 @@
 from functools import cache
 from typing import Any
 
-import boto3
-from botocore.config import Config
-
 from workshop.local_aws.protocol import REGION
 
 
@@ -16,6 +13,10 @@ def client(service: str, endpoint: str, region: str = REGION) -> Any:
     Profiles, credentials, endpoints and regions in the environment are not looked at. Calls may take as long as the
     longest Lambda runs and are not repeated behind the caller's back.
     """
+    # It takes a third of a start's time, and not every start needs a client.
+    import boto3
+    from botocore.config import Config
+
     if not endpoint.startswith("http://127.0.0.1:"):
         raise ValueError(f"{endpoint} is not an address of this machine; the embedded AWS answers on http://127.0.0.1")
     session = boto3.session.Session(

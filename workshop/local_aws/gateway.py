@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from workshop.local_aws.home import IDENTITY_PATH
+from workshop.local_aws.metering import METER_PATH, Meter
 from workshop.local_aws.protocol import ACCOUNT, REGION, AwsError, Caller, Service
 
 Scope = MutableMapping[str, Any]
@@ -27,13 +28,19 @@ class Gateway:
     """An ASGI app that routes each request by its X-Amz-Target."""
 
     def __init__(
-        self, services: Iterable[Service], fallback: AsgiApp, identity: str, on_start: Callable[[], None]
+        self,
+        services: Iterable[Service],
+        fallback: AsgiApp,
+        identity: str,
+        on_start: Callable[[], None],
+        meter: Meter,
     ) -> None:
         """Route to `services` first, else to `fallback`; IDENTITY_PATH answers `identity`: proof of who was reached.
 
-        `on_start` is called once when the fallback has started up.
+        `on_start` is called once when the fallback has started up. `meter` sees every call; METER_PATH answers its count.
         """
         self._on_start = on_start
+        self._meter = meter
         self._services = {service.target_prefix: service for service in services}
         self._fallback = fallback
         self._identity = identity
@@ -56,18 +63,26 @@ class Gateway:
             message = "The embedded AWS answers programs of this machine, not web pages from elsewhere"
             await _answer(send, 403, {"__type": "AccessDeniedException", "message": message})
             return
+        if scope["path"] == METER_PATH:
+            await _answer(send, 200, self._meter.as_document())
+            return
         prefix, _, name = headers.get(b"x-amz-target", b"").decode("latin-1").partition(".")
         service = self._services.get(prefix)
         action = service.actions.get(name) if service else None
         if action is None:
             self.changed |= scope["method"] not in ("GET", "HEAD")
-            await self._fallback(scope, receive, send)
+            await self._fallback(scope, *self._meter.watch(scope, headers, receive, send))
             return
         body = await _body(receive)
+
+        def act() -> dict[str, Any]:
+            request = _parse(body)
+            answer = action(_caller(headers), request)
+            self._meter.answered(headers, name, request, answer)
+            return answer
+
         try:
-            answer = await asyncio.get_running_loop().run_in_executor(
-                self._threads, lambda: action(_caller(headers), _parse(body))
-            )
+            answer = await asyncio.get_running_loop().run_in_executor(self._threads, act)
         except AwsError as error:
             await _answer(send, error.status, {"__type": error.error_type, "message": error.message, **error.fields})
         except Exception:

@@ -36,9 +36,11 @@ class Home:
         self.root = root.absolute()
         self.state = self.root / "state"
         self.objects = self.root / "objects"
+        self.journals = self.root / "journals"
         self.cache = self.root / "cache"
         self.scratch = self.root / "scratch"
         self.log = self.root / "server.log"
+        self.meter = self.root / "metering.json"
         self._address = self.root / "address.json"
         self._lock = self.root / "server.lock"
 

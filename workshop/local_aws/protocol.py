@@ -39,7 +39,9 @@ class Service(Protocol):
     target_prefix: str
     """The part of X-Amz-Target before the dot, such as `Firehose_20150804`."""
 
-    actions: Mapping[str, Action]
+    @property
+    def actions(self) -> Mapping[str, Action]:
+        """The actions by name."""
 
     def close(self) -> None:
         """Finish what is under way and write what is buffered; called once, while the server still answers."""

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -18,18 +19,24 @@ from uuid import uuid4
 
 import psutil
 
-from workshop.local_aws import runs, workers
+from workshop.local_aws import late, objects, runs, workers
 from workshop.local_aws.home import USUAL_PORT, Home, HomeInUse
+from workshop.local_aws.late import LateService, Once, when_used
 
 if TYPE_CHECKING:
     from hypercorn.typing import Framework
 
+    from workshop.local_aws.athena import Athena
+    from workshop.local_aws.firehose.kinesis import KinesisSources
+    from workshop.local_aws.firehose.service import Firehose
     from workshop.local_aws.protocol import Service
 
 DEFAULT_INTERVAL_FACTOR = 0.02
 """Waiting is multiplied by it: Firehose's 60 s become 1.2 s, and a truck's two minutes on the road 2.4 s."""
 
 
+GO_ON_SECONDS = 0.5
+"""How long after the start the services are made that nobody has asked for, and what is left in journals goes on."""
 SNAPSHOT_SECONDS = 5
 """How often changed state is written: what a killed server forgets. Objects are written at once."""
 SNAPSHOT_SHARE = 0.05
@@ -110,23 +117,80 @@ async def _serve(home: Home, listener: socket.socket, interval_factor: float) ->
     from ministack.core.persistence import save_all
 
     from workshop.local_aws.api_destinations import ApiDestinations
-    from workshop.local_aws.athena import Athena
-    from workshop.local_aws.firehose import Firehose
     from workshop.local_aws.gateway import Gateway
+    from workshop.local_aws.metering import Meter
 
     endpoint = f"http://127.0.0.1:{port}"
-    services: list[Service] = [Firehose(endpoint, interval_factor), Athena(endpoint, home.cache)]
+    loop = asyncio.get_running_loop()
+
+    async def keep() -> None:
+        # On the loop's own thread, so that no request changes what is being written.
+        save_all(_build_persistence_save_dict())
+        meter.keep()
+
+    def keep_now() -> None:
+        asyncio.run_coroutine_threadsafe(keep(), loop).result()
+
+    # A start does not wait for what is imported in these: it takes longer than all the rest.
+    def make_firehose() -> "Firehose":
+        from workshop.local_aws.firehose.service import Firehose
+
+        return Firehose(endpoint, home.journals, interval_factor, on_new_stream=keep_now)
+
+    def make_kinesis() -> "KinesisSources":
+        from workshop.local_aws.firehose import control
+        from workshop.local_aws.firehose.kinesis import KinesisSources
+
+        return KinesisSources(endpoint, home.root / "kinesis", control.readings, firehose().take)
+
+    def make_athena() -> "Athena":
+        from workshop.local_aws.athena import Athena
+
+        return Athena(endpoint, home.cache)
+
+    def install_firehose() -> None:
+        from workshop.local_aws.firehose import control
+
+        control.install(kinesis().wake)
+
+    def install_athena() -> None:
+        from workshop.local_aws.athena import control
+
+        control.install(athena().has_run_queries)
+
+    def install_glue() -> None:
+        from workshop.local_aws import glue
+
+        glue.install()
+
+    firehose, kinesis, athena = Once(make_firehose), Once(make_kinesis), Once(make_athena)
+    services: list[Service] = [LateService("Firehose_20150804", firehose), LateService("AmazonAthena", athena)]
+    # Kinesis tells Firehose of its records.
+    when_used(["ministack.services.firehose", "ministack.services.kinesis"], install_firehose)
+    when_used(["ministack.services.athena"], install_athena)
+    when_used(["ministack.services.glue"], install_glue)
+    late.restore_stacks()
     identity = str(uuid4())
     destinations = ApiDestinations(endpoint, home.root / "undelivered", interval_factor)
     destinations.install()
+    meter = Meter(home.meter)
+    meter.install()
+    objects.install()
     workers.bound()
     workers.hasten()
 
     def started() -> None:
         runs.resume()
         destinations.resume()
+        # Who has waited for the start is answered first. On a thread, for it asks this very server.
+        loop.call_later(GO_ON_SECONDS, threading.Thread(target=go_on, name="go-on", daemon=True).start)
 
-    gateway = Gateway(services, ministack, identity, on_start=started)
+    def go_on() -> None:
+        kinesis().start()
+        firehose().resume()
+        athena()
+
+    gateway = Gateway(services, ministack, identity, on_start=started, meter=meter)
 
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
@@ -134,31 +198,30 @@ async def _serve(home: Home, listener: socket.socket, interval_factor: float) ->
     config.loglevel = "WARNING"
 
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signal_number, stop.set)
 
     async def stopped() -> None:
         await stop.wait()
         # While the server still answers: what Firehose has buffered goes through Lambda, Glue and S3.
-        closing = (destinations.close, *(service.close for service in services))
+        closing = (kinesis().close, destinations.close, *(service.close for service in services))
         await asyncio.gather(*(asyncio.to_thread(close) for close in closing))
 
     async def snapshots() -> None:
-        # On the loop's own thread, so that no request changes what is being written.
         pause: float = SNAPSHOT_SECONDS
         while True:
             await asyncio.sleep(pause)
             if gateway.changed:
                 gateway.changed = False
                 begun = time.monotonic()
-                save_all(_build_persistence_save_dict())
+                await keep()
                 pause = max(SNAPSHOT_SECONDS, (time.monotonic() - begun) / SNAPSHOT_SHARE)
 
     keeping = asyncio.create_task(snapshots())
     home.announce(endpoint, os.getpid(), identity)
     await serve(cast("Framework", gateway), config, shutdown_trigger=stopped)
     keeping.cancel()
+    meter.keep()
     # A function that is still at work would keep this process, and go on against a server that is gone.
     for child in psutil.Process().children(recursive=True):
         child.kill()

@@ -110,6 +110,10 @@ class NotFound(Exception):
     """What the fakes raise for a name they do not know."""
 
 
+class Exists(Exception):
+    """What the fakes raise for a name that is taken."""
+
+
 class Lake:
     """The fakes' state; `client` stands for `workshop.local_aws.clients.client`."""
 
@@ -121,11 +125,27 @@ class Lake:
             "EnforceWorkGroupConfiguration": True,
             "ResultConfiguration": {"OutputLocation": f"s3://{BUCKET}/athena-results/"},
         }
+        self.databases: dict[str, dict[str, Any]] = {DATABASE: {"Name": DATABASE}}
+        self.prepared: dict[str, str] = {}
+        self.refused: dict[str, int] = {}
+        """How many more calls of an operation go well before it is refused."""
         self.listed: list[str] = []
         self.fetched: list[str] = []
+        self.put_options: dict[str, dict[str, Any]] = {}
 
     def client(self, service: str, region: str) -> Any:
         return {"glue": _Glue, "s3": _S3, "athena": _Workgroups}[service](self)
+
+    def refuse(self, operation: str) -> None:
+        """Fail an operation as AWS does once its time has come."""
+        if operation in self.refused:
+            self.refused[operation] -= 1
+            if self.refused[operation] < 0:
+                raise ClientError({"Error": {"Code": "InternalError", "Message": "We broke"}}, operation)
+
+    def under(self, prefix: str) -> list[str]:
+        """Return the keys of the lake's bucket that begin so."""
+        return sorted(key for bucket, key in self.objects if bucket == BUCKET and key.startswith(prefix))
 
     def put(self, key: str, body: bytes) -> None:
         self.objects[BUCKET, key] = body
@@ -140,28 +160,73 @@ class Lake:
 class _Glue:
     class exceptions:  # noqa: N801 - boto3's spelling
         EntityNotFoundException = NotFound
+        AlreadyExistsException = Exists
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
 
     def get_table(self, DatabaseName: str, Name: str) -> dict[str, Any]:  # noqa: N803
-        if DatabaseName != DATABASE or Name not in self._lake.tables:
+        if DatabaseName not in self._lake.databases or Name not in self._lake.tables:
             raise NotFound(Name)
-        return {"Table": self._lake.tables[Name] | {"DatabaseName": DATABASE}}
+        found = self._lake.tables[Name]
+        if found.get("DatabaseName", DATABASE) != DATABASE != DatabaseName:
+            raise NotFound(Name)
+        return {"Table": found | {"DatabaseName": DatabaseName}}
+
+    def create_table(self, DatabaseName: str, TableInput: dict[str, Any]) -> None:  # noqa: N803
+        self.get_database(DatabaseName)
+        if TableInput["Name"] in self._lake.tables:
+            raise Exists(TableInput["Name"])
+        self._lake.refuse("create_table")
+        self._lake.tables[TableInput["Name"]] = TableInput
+
+    def update_table(self, DatabaseName: str, TableInput: dict[str, Any]) -> None:  # noqa: N803
+        self._lake.tables[TableInput["Name"]] = TableInput
+
+    def delete_table(self, DatabaseName: str, Name: str) -> None:  # noqa: N803
+        del self._lake.tables[Name]
+        self._lake.partitions.pop(Name, None)
 
     def get_database(self, Name: str) -> dict[str, Any]:  # noqa: N803
-        if Name != DATABASE:
+        if Name not in self._lake.databases:
             raise NotFound(Name)
-        return {"Database": {"Name": Name}}
+        return {"Database": self._lake.databases[Name]}
+
+    def create_database(self, DatabaseInput: dict[str, Any]) -> None:  # noqa: N803
+        if DatabaseInput["Name"] in self._lake.databases:
+            raise Exists(DatabaseInput["Name"])
+        self._lake.databases[DatabaseInput["Name"]] = DatabaseInput
+
+    def delete_database(self, Name: str) -> None:  # noqa: N803
+        del self._lake.databases[Name]
+
+    def batch_create_partition(
+        self,
+        DatabaseName: str,  # noqa: N803
+        TableName: str,  # noqa: N803
+        PartitionInputList: list[dict[str, Any]],  # noqa: N803
+    ) -> None:
+        self._lake.partitions.setdefault(TableName, []).extend(PartitionInputList)
+
+    def create_partition(self, DatabaseName: str, TableName: str, PartitionInput: dict[str, Any]) -> None:  # noqa: N803
+        self._lake.partitions.setdefault(TableName, []).append(PartitionInput)
+
+    def delete_partition(self, DatabaseName: str, TableName: str, PartitionValues: list[str]) -> None:  # noqa: N803
+        kept = [each for each in self._lake.partitions[TableName] if each["Values"] != PartitionValues]
+        self._lake.partitions[TableName] = kept
 
     def get_paginator(self, name: str) -> Any:
         lake = self._lake
 
-        class Partitions:
-            def paginate(self, DatabaseName: str, TableName: str) -> Iterator[dict[str, Any]]:  # noqa: N803
-                yield {"Partitions": lake.partitions.get(TableName, [])}
+        class Pages:
+            def paginate(self, DatabaseName: str = "", TableName: str = "") -> Iterator[dict[str, Any]]:  # noqa: N803
+                yield {
+                    "Partitions": lake.partitions.get(TableName, []),
+                    "DatabaseList": list(lake.databases.values()),
+                    "TableList": list(lake.tables.values()) if DatabaseName == DATABASE else [],
+                }
 
-        return Partitions()
+        return Pages()
 
 
 class _S3:
@@ -193,9 +258,25 @@ class _S3:
             raise ClientError({"Error": {"Code": "NoSuchKey", "Message": Key}}, "GetObject")
         return {"Body": io.BytesIO(self._lake.objects[Bucket, Key])}
 
-    def put_object(self, Bucket: str, Key: str, Body: bytes, **_: Any) -> dict[str, Any]:  # noqa: N803
-        self._lake.objects[Bucket, Key] = Body
+    def put_object(self, Bucket: str, Key: str, Body: Any, **options: Any) -> dict[str, Any]:  # noqa: N803
+        self._lake.refuse("put_object")
+        self._lake.objects[Bucket, Key] = Body if isinstance(Body, bytes) else Body.read()
+        self._lake.put_options[Key] = options
         return {}
+
+    def delete_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+        self._lake.objects.pop((Bucket, Key), None)
+        return {}
+
+    def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+        body = self._lake.objects.get((Bucket, Key))
+        if body is None:
+            raise ClientError({"Error": {"Code": "404", "Message": "Not Found"}}, "HeadObject")
+        return {"ETag": f'"{hashlib.md5(body).hexdigest()}"', "ContentLength": len(body)}  # noqa: S324
+
+    def list_objects_v2(self, Bucket: str, Prefix: str, MaxKeys: int) -> dict[str, Any]:  # noqa: N803
+        found = [key for bucket, key in self._lake.objects if bucket == Bucket and key.startswith(Prefix)]
+        return {"KeyCount": min(MaxKeys, len(found))}
 
 
 class _Workgroups:
@@ -204,3 +285,19 @@ class _Workgroups:
 
     def get_work_group(self, WorkGroup: str) -> dict[str, Any]:  # noqa: N803
         return {"WorkGroup": {"Name": WorkGroup, "State": "ENABLED", "Configuration": self._lake.workgroup}}
+
+    def get_prepared_statement(self, StatementName: str, WorkGroup: str) -> dict[str, Any]:  # noqa: N803
+        if StatementName not in self._lake.prepared:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": StatementName}}, "Get")
+        return {"PreparedStatement": {"QueryStatement": self._lake.prepared[StatementName]}}
+
+    def create_prepared_statement(self, StatementName: str, WorkGroup: str, QueryStatement: str) -> None:  # noqa: N803
+        if StatementName in self._lake.prepared:
+            message = f"Prepared statement {StatementName} already exists in {WorkGroup}"
+            raise ClientError({"Error": {"Code": "InvalidRequestException", "Message": message}}, "Create")
+        self._lake.prepared[StatementName] = QueryStatement
+
+    def delete_prepared_statement(self, StatementName: str, WorkGroup: str) -> None:  # noqa: N803
+        if StatementName not in self._lake.prepared:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": StatementName}}, "Delete")
+        del self._lake.prepared[StatementName]

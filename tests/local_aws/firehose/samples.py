@@ -5,7 +5,7 @@ import itertools
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import IO, Any
 
 from workshop.local_aws.firehose.configuration import Configuration
 from workshop.local_aws.firehose.records import Record
@@ -69,8 +69,15 @@ class Bucket:
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
+        self.kept_until = 0.0
 
-    def put(self, bucket: str, key: str, body: bytes) -> None:
+    def put(self, stream: Configuration, key: str, body: IO[bytes], keep_until: float) -> None:
+        """Take the place of a destination's PutObject."""
+        body.seek(0)
+        self.hold(stream.bucket, key, body.read())
+        self.kept_until = keep_until
+
+    def hold(self, bucket: str, key: str, body: bytes) -> None:
         assert bucket == "lake"
         assert key not in self.objects
         self.objects[key] = body

@@ -5,21 +5,21 @@ from typing import Any
 import pytest
 
 from tests.local_aws.firehose.samples import LAMBDA_ARN, PARQUET, configuration, description, processing
-from workshop.local_aws.firehose.configuration import MIB, Configuration, Hints, UnsupportedStreamError
+from workshop.local_aws.firehose.configuration import MIB, Configuration, Function, Hints, UnsupportedStreamError
 
 
 def test_a_lambda_processor_gathers_one_megabyte_or_a_minute_and_is_retried_three_times() -> None:
     """API_ProcessorParameter: the defaults."""
     processor = configuration(ProcessingConfiguration=processing()).processor
     assert processor is not None
-    assert (processor.arn, processor.hints, processor.retries) == (LAMBDA_ARN, Hints(MIB, 60), 3)
+    assert (processor.function, processor.hints) == (Function(LAMBDA_ARN, 3), Hints(MIB, 60))
 
 
 def test_a_lambda_processor_takes_its_own_hints_and_retries() -> None:
     given = processing(BufferSizeInMBs="0.5", BufferIntervalInSeconds="10", NumberOfRetries="1")
     processor = configuration(ProcessingConfiguration=given).processor
     assert processor is not None
-    assert (processor.hints, processor.retries) == (Hints(MIB // 2, 10), 1)
+    assert (processor.function, processor.hints) == (Function(LAMBDA_ARN, 1), Hints(MIB // 2, 10))
 
 
 def test_a_processor_that_is_switched_off_does_not_process() -> None:
@@ -38,7 +38,16 @@ def test_conversion_buffers_128_mib_when_no_size_is_given() -> None:
     [
         ({}, ""),
         ({"CompressionFormat": "GZIP"}, ".gz"),
+        ({"CompressionFormat": "ZIP"}, ".zip"),
+        ({"CompressionFormat": "HADOOP_SNAPPY"}, ".hsnappy"),
         ({"DataFormatConversionConfiguration": PARQUET}, ".parquet"),
+        (
+            {
+                "DataFormatConversionConfiguration": PARQUET
+                | {"OutputFormatConfiguration": {"Serializer": {"OrcSerDe": {}}}}
+            },
+            ".orc",
+        ),
         ({"CompressionFormat": "GZIP", "FileExtension": ".json.gz"}, ".json.gz"),
     ],
 )
@@ -52,17 +61,16 @@ def test_the_file_extension_follows_the_configuration_unless_it_is_given(
 @pytest.mark.parametrize(
     ("destination", "named"),
     [
-        ({"DynamicPartitioningConfiguration": {"Enabled": True}}, "dynamic partitioning"),
-        ({"S3BackupMode": "Enabled"}, "source record backup"),
-        ({"CompressionFormat": "HADOOP_SNAPPY"}, "HADOOP_SNAPPY"),
-        ({"ProcessingConfiguration": {"Enabled": True, "Processors": [{"Type": "Decompression"}]}}, "Decompression"),
+        ({"CompressionFormat": "Snappy"}, "Snappy"),
+        ({"CustomTimeZone": "Mars/Base"}, "Mars/Base"),
+        ({"ProcessingConfiguration": {"Enabled": True, "Processors": [{"Type": "Telepathy"}]}}, "Telepathy"),
         ({"Prefix": "!{partitionKeyFromQuery:store}/"}, "partitionKeyFromQuery"),
         (
             {
                 "DataFormatConversionConfiguration": PARQUET
-                | {"OutputFormatConfiguration": {"Serializer": {"OrcSerDe": {}}}}
+                | {"InputFormatConfiguration": {"Deserializer": {"HiveJsonSerDe": {}}}}
             },
-            "OrcSerDe",
+            "HiveJsonSerDe",
         ),
     ],
 )

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.local_aws.firehose.samples import COLUMNS, records
-from workshop.local_aws.firehose.conversion import Converter, UnsupportedColumnError, to_parquet
+from workshop.local_aws.firehose.conversion import Converter, UnsupportedColumnError, write_parquet
 from workshop.local_aws.firehose.records import Record
 
 ALL_PLAIN = [
@@ -180,7 +180,7 @@ def test_any_timestamp_can_be_written_to_parquet(at: str) -> None:
     """DuckDB reads it back: Arrow itself would read INT96 as nanoseconds, which reach from 1677 to 2262."""
     table, _ = Converter([{"Name": "at", "Type": "timestamp"}]).convert(records(f'{{"at":"{at}"}}'.encode()))
     with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
-        file.write(to_parquet(table, "SNAPPY"))
+        write_parquet(file, [table], "SNAPPY")
         file.flush()
         read = duckdb.execute('SELECT "at" FROM read_parquet(?)', [file.name]).fetchall()
     assert read == [(time(at.removesuffix("Z")),)]

@@ -4,9 +4,13 @@ import base64
 import gzip
 import io
 import json
+import struct
+import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.orc
 import pyarrow.parquet
 import pytest
 
@@ -165,3 +169,100 @@ def test_a_record_that_was_not_processed_is_written_as_the_page_shows() -> None:
         "rawData": base64.b64encode(b"\xff").decode(),
         "lambdaArn": LAMBDA_ARN,
     }
+
+
+def test_zip_objects_hold_the_records_as_one_entry() -> None:
+    ((key, body),) = deliver(records(b"a", b"b"), CompressionFormat="ZIP").objects.items()
+    assert key.endswith(".zip")
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        (entry,) = archive.namelist()
+        assert archive.read(entry) == b"ab"
+
+
+def test_hadoop_snappy_objects_are_blocks_of_hadoops_framing() -> None:
+    """/athena/latest/ug/compression-formats.html: BlockCompressorStream's lengths, then Snappy's own format."""
+    batch = [b"abc" * 100_000, b"", b"d"]
+    ((key, body),) = deliver(records(*batch), CompressionFormat="HADOOP_SNAPPY").objects.items()
+    assert key.endswith(".hsnappy")
+    plain, at = b"", 0
+    while at < len(body):
+        length, packed = struct.unpack_from(">II", body, at)
+        at += 8 + packed
+        plain += pa.Codec("snappy").decompress(body[at - packed : at], length, asbytes=True)
+    assert plain == b"".join(batch)
+
+
+BACKUP = {
+    "RoleARN": "arn:aws:iam::000000000000:role/firehose",
+    "BucketARN": "arn:aws:s3:::lake",
+    "Prefix": "as-they-came/",
+    "CompressionFormat": "GZIP",
+}
+
+
+def test_source_records_are_backed_up_as_they_came() -> None:
+    """create-configure-backup; s3-prefixes: "the Prefix is used for backing up the raw data"."""
+    given = {"Enabled": True, "Processors": [{"Type": "AppendDelimiterToRecord", "Parameters": []}]}
+    bucket = deliver(
+        records(b"a", b"b"), S3BackupMode="Enabled", S3BackupDescription=BACKUP, ProcessingConfiguration=given
+    )
+    assert [gzip.decompress(body) for body in bucket.below("as-they-came/2026/11/20/12/")] == [b"ab"]
+    assert bucket.below("2026/11/20/12/") == [b"a\nb\n"]
+
+
+def test_a_backup_that_is_disabled_is_not_made() -> None:
+    bucket = deliver(records(b"a"), S3BackupMode="Disabled", S3BackupDescription=BACKUP)
+    assert list(bucket.objects.values()) == [b"a"]
+
+
+@pytest.mark.parametrize(("compression", "written"), [("SNAPPY", "SNAPPY"), ("ZLIB", "ZLIB"), ("NONE", "UNCOMPRESSED")])
+def test_orc_holds_the_same_rows_as_parquet(compression: str, written: str) -> None:
+    """API_OrcSerDe: NONE, ZLIB and SNAPPY; its default version is V0_12."""
+    columns = [
+        {"Name": name, "Type": kind}
+        for name, kind in {
+            "id": "string",
+            "n": "int",
+            "tiny": "tinyint",
+            "large": "bigint",
+            "ok": "boolean",
+            "x": "double",
+            "price": "decimal(9,2)",
+            "day": "date",
+            "at": "timestamp",
+            "tags": "array<string>",
+            "counts": "map<string,int>",
+            "place": "struct<city:string,zip:int>",
+        }.items()
+    ]
+    document = json.dumps(
+        {
+            **{"id": "a", "n": 1, "tiny": -1, "large": 1 << 40, "ok": True, "x": 0.5, "price": 1.25},
+            **{"day": "1969-12-31", "at": "1969-12-31T23:59:59.123456Z", "tags": ["p", None]},
+            **{"counts": {"p": 1}, "place": {"city": "Bonn", "zip": 53111}},
+        }
+    ).encode()
+    batch = records(document, b'{"id":null}')
+
+    def conversion(serializer: dict[str, Any]) -> dict[str, Any]:
+        given = PARQUET | {"OutputFormatConfiguration": {"Serializer": serializer}}
+        return {"DataFormatConversionConfiguration": given}
+
+    (orc,) = deliver(batch, columns, **conversion({"OrcSerDe": {"Compression": compression}})).objects.values()
+    (parquet,) = deliver(batch, columns, **conversion({"ParquetSerDe": {}})).objects.values()
+    file = pyarrow.orc.ORCFile(io.BytesIO(orc))
+    assert (file.compression, file.file_version) == (written, "0.12")
+    expected = pyarrow.parquet.read_table(io.BytesIO(parquet))
+    assert file.read().cast(expected.schema).to_pylist() == expected.to_pylist()
+
+
+def test_a_failure_may_name_a_place_of_its_own() -> None:
+    """decomp-faq: "an S3 bucket prefix called decompression-failed"."""
+    bucket = Bucket()
+    (one, other) = records(b"a", b"b")
+    failures = [Failure(one, b"a", "X", "no", kind="decompression-failed"), Failure(other, b"b", "Y", "no")]
+    destination(bucket).fail(
+        configuration(ErrorOutputPrefix="e/!{firehose:error-output-type}/"), PROCESSING_FAILED, failures
+    )
+    assert [each["errorCode"] for each in bucket.envelopes("e/decompression-failed/")] == ["X"]
+    assert [each["errorCode"] for each in bucket.envelopes("e/processing-failed/")] == ["Y"]

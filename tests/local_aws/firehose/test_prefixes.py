@@ -57,3 +57,12 @@ def test_an_error_output_prefix_gets_no_timestamp() -> None:
     """The page's first example."""
     prefix = prefixes.error_prefix("", "myFirehoseFailures/!{firehose:error-output-type}/")
     assert evaluate(prefix, AT, str, "processing-failed") == "myFirehoseFailures/processing-failed/"
+
+
+def test_partition_keys_are_values_that_a_record_brings() -> None:
+    keys = {"partitionKeyFromLambda:site": "shop", "partitionKeyFromQuery:day": "7"}
+    prefix = "!{partitionKeyFromLambda:site}/!{partitionKeyFromQuery:day}/!{timestamp:yyyy}/"
+    assert prefixes.partition_keys(prefix) == tuple(keys)
+    assert evaluate(prefix, AT, str, keys=keys) == "shop/7/2018/"
+    with pytest.raises(UnsupportedExpressionError, match="partitionKeyFromQuery:day"):
+        evaluate(prefix, AT, str, keys={"partitionKeyFromLambda:site": "shop"})

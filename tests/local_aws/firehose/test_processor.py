@@ -1,10 +1,15 @@
 """The Lambda processor: /firehose/latest/dev/data-transformation-status-model.html and -failure-handling.html."""
 
 import base64
+import gzip
+import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
+from aws_lambda_powertools.utilities.parser.models import KinesisFirehoseModel
 
 from tests.local_aws.firehose.samples import (
     ARRIVED,
@@ -16,7 +21,15 @@ from tests.local_aws.firehose.samples import (
     records,
     sent,
 )
-from workshop.local_aws.firehose.processor import PAYLOAD_LIMIT, InvocationError, Processor, Transformed
+from workshop.local_aws.firehose.configuration import Configuration, KinesisSource
+from workshop.local_aws.firehose.processor import (
+    INVOCATION_LIMIT,
+    PAYLOAD_LIMIT,
+    InvocationError,
+    Processor,
+    Transformed,
+    lambda_invoke,
+)
 from workshop.local_aws.firehose.records import Record
 
 STREAM = configuration(ProcessingConfiguration=processing())
@@ -154,3 +167,88 @@ def test_a_response_beyond_six_megabytes_fails_the_batch() -> None:
     result, pauses = transform(lambda _: answer(("r0", "Ok", b"x" * PAYLOAD_LIMIT)), records(b"a"))
     assert failed(result) == {"r0": "Lambda.FunctionError"}
     assert len(pauses) == 3
+
+
+def steps(*kinds: str) -> Configuration:
+    listed = [
+        {"Type": kind, "Parameters": [{"ParameterName": "DataMessageExtraction", "ParameterValue": "true"}]}
+        for kind in kinds
+    ]
+    return configuration(ProcessingConfiguration={"Enabled": True, "Processors": listed})
+
+
+def step(stream: Configuration, data: bytes) -> Transformed:
+    assert stream.processor
+    processor = Processor(lambda *_: b"", lambda _: None, ids())
+    return processor.transform(stream, stream.processor, records(data))
+
+
+LOGS = json.dumps({"messageType": "DATA_MESSAGE", "logEvents": [{"message": "one"}, {"message": "two"}]}).encode()
+
+
+def test_records_are_decompressed() -> None:
+    """writing-with-cloudwatch-logs-decompression: the processor that decompresses what CloudWatch Logs send."""
+    assert [each.data for each in step(steps("Decompression"), gzip.compress(LOGS)).records] == [LOGS]
+
+
+def test_messages_are_taken_out_of_logs() -> None:
+    """Message_extraction: each message on a line of its own."""
+    result = step(steps("Decompression", "CloudWatchLogProcessing"), gzip.compress(LOGS))
+    assert [each.data for each in result.records] == [b"one\ntwo\n"]
+
+
+@pytest.mark.parametrize("data", [b"plain", gzip.compress(LOGS)[:-9], b"\x1f\x8b\x08rubbish", b""])
+def test_what_cannot_be_decompressed_goes_as_it_came_to_a_place_of_its_own(data: bytes) -> None:
+    """decomp-faq: "delivered as is (in compressed format)" to "an S3 bucket prefix called decompression-failed"."""
+    [failure] = step(steps("Decompression"), data).failures
+    assert (failure.kind, failure.data) == ("decompression-failed", data)
+
+
+@pytest.mark.parametrize("data", [b"no json", b"{}", b"[]", b'{"logEvents": [1]}', b'{"logEvents": [{"message": 1}]}'])
+def test_what_is_not_from_cloudwatch_logs_fails(data: bytes) -> None:
+    result = step(steps("Decompression", "CloudWatchLogProcessing"), gzip.compress(data))
+    assert len(result.failures) == 1
+    assert result.records == []
+
+
+def test_a_record_from_a_kinesis_stream_says_where_it_stood() -> None:
+    """/lambda/latest/dg/services-kinesisfirehose.html; its types are those of AWS's Powertools for Lambda."""
+    events = []
+
+    def function(_: str, payload: bytes) -> bytes:
+        events.append(json.loads(payload))
+        return answer(("r0", "Ok", b"x"))
+
+    arn = "arn:aws:kinesis:us-east-1:000000000000:stream/arrivals"
+    stream = replace(STREAM, source=KinesisSource(arn, STREAM.created))
+    origin = (
+        *(("shardId", "shardId-000000000000"), ("partitionKey", "k")),
+        *(("sequenceNumber", "1"), ("subsequenceNumber", "2")),
+    )
+    assert stream.processor
+    processor = Processor(function, lambda _: None, ids())
+    processor.transform(stream, stream.processor, [Record("r0", b"a", ARRIVED, origin=origin)])
+    parsed = KinesisFirehoseModel.model_validate(events[0])
+    assert parsed.sourceKinesisStreamArn == arn
+    [record] = parsed.records
+    assert record.kinesisRecordMetadata
+    assert record.kinesisRecordMetadata.model_dump() == {
+        **dict(origin),
+        "subsequenceNumber": 2,
+        "approximateArrivalTimestamp": round(ARRIVED * 1000),
+    }
+
+
+def test_an_invocation_may_take_five_minutes() -> None:
+    """data-transformation: "up to 5 minutes"; monitoring-with-cloudwatch-logs: Lambda.FunctionTimedOut."""
+
+    class Client:
+        def invoke(self, **_: object) -> dict[str, Any]:
+            return {"Payload": io.BytesIO(b"{}")}
+
+    times = iter([0.0, INVOCATION_LIMIT, 0.0, INVOCATION_LIMIT + 1])
+    invoke = lambda_invoke(lambda _: Client(), lambda: next(times))
+    assert invoke(LAMBDA_ARN, b"{}") == b"{}"
+    with pytest.raises(InvocationError) as caught:
+        invoke(LAMBDA_ARN, b"{}")
+    assert caught.value.code == "Lambda.FunctionTimedOut"

@@ -2,8 +2,11 @@
 
 import io
 import json
+import tempfile
 import threading
+from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet
@@ -25,9 +28,10 @@ from tests.local_aws.firehose.samples import (
 )
 from workshop.local_aws.firehose.configuration import Configuration, Hints
 from workshop.local_aws.firehose.destination import Destination
+from workshop.local_aws.firehose.journal import Entry, Journal
 from workshop.local_aws.firehose.processor import InvocationError, Processor
 from workshop.local_aws.firehose.records import Record
-from workshop.local_aws.firehose.stream import Backlog, DeliveryStream, OutOfPatienceError, Stage
+from workshop.local_aws.firehose.stream import Backlog, DeliveryStream, Memory, OutOfPatienceError, Stage
 
 SOON = 10.0
 
@@ -49,11 +53,11 @@ class Work:
         self.batches: list[list[bytes]] = []
         self.failures = failures
 
-    def __call__(self, batch: list[Record]) -> None:
+    def __call__(self, batch: list[Entry]) -> None:
         if self.failures:
             self.failures -= 1
             raise OSError("no")
-        self.batches.append([each.data for each in batch])
+        self.batches.append([each.record.data for each in batch])
 
 
 def waiting(stage: Stage | DeliveryStream) -> tuple[int, int, int]:
@@ -65,7 +69,7 @@ def waiting(stage: Stage | DeliveryStream) -> tuple[int, int, int]:
 def test_a_batch_is_due_when_it_reaches_the_size() -> None:
     """buffering-hints: "whichever condition is satisfied first"."""
     work = Work()
-    stage = Stage(Hints(4, 300), work, Clock())
+    stage = Stage(Memory(), Hints(4, 300), work, Clock())
     stage.offer(records(b"aa"))
     assert not stage.step()
     stage.offer(records(b"bb"))
@@ -75,7 +79,7 @@ def test_a_batch_is_due_when_it_reaches_the_size() -> None:
 
 def test_a_batch_is_due_when_its_oldest_record_has_waited_the_interval() -> None:
     clock, work = Clock(), Work()
-    stage = Stage(Hints(100, 60), work, clock)
+    stage = Stage(Memory(), Hints(100, 60), work, clock)
     stage.offer(records(b"a"))
     clock.time += 59
     stage.offer(records(b"b"))
@@ -89,7 +93,7 @@ def test_a_batch_is_due_when_its_oldest_record_has_waited_the_interval() -> None
 
 def test_a_batch_is_no_larger_than_the_size_unless_one_record_is() -> None:
     work = Work()
-    stage = Stage(Hints(4, 300), work, Clock())
+    stage = Stage(Memory(), Hints(4, 300), work, Clock())
     stage.offer(records(b"aaa", b"bbb", b"cccccc", b"d"))
     while stage.step(early=True):
         pass
@@ -98,7 +102,7 @@ def test_a_batch_is_no_larger_than_the_size_unless_one_record_is() -> None:
 
 def test_a_batch_whose_work_fails_is_the_next_batch_again() -> None:
     work = Work(failures=1)
-    stage = Stage(Hints(2, 300), work, Clock())
+    stage = Stage(Memory(), Hints(2, 300), work, Clock())
     stage.offer(records(b"a", b"b", b"c"))
     with pytest.raises(OSError, match="no"):
         stage.step()
@@ -108,7 +112,7 @@ def test_a_batch_whose_work_fails_is_the_next_batch_again() -> None:
 
 
 def test_what_does_not_fit_is_refused_and_fits_when_a_batch_is_done() -> None:
-    stage = Stage(Hints(100, 300), Work(), Clock(), headroom=500)
+    stage = Stage(Memory(), Hints(100, 300), Work(), Clock(), headroom=500)
     batch = records(b"a" * 100, b"b" * 100)
     assert stage.offer(batch) == 1
     stage.step(early=True)
@@ -116,14 +120,14 @@ def test_what_does_not_fit_is_refused_and_fits_when_a_batch_is_done() -> None:
 
 
 def test_one_record_is_always_taken_by_an_empty_stage() -> None:
-    assert Stage(Hints(1, 300), Work(), Clock(), headroom=0).offer(records(b"a" * 100)) == 1
+    assert Stage(Memory(), Hints(1, 300), Work(), Clock(), headroom=0).offer(records(b"a" * 100)) == 1
 
 
 def test_putting_waits_for_room() -> None:
     work = Work()
-    stage = Stage(Hints(100, 300), work, Clock(), headroom=300)
+    stage = Stage(Memory(), Hints(100, 300), work, Clock(), headroom=300)
     batch = [b"a" * 100, b"b" * 100]
-    thread = threading.Thread(target=stage.put, args=(records(*batch),))
+    thread = threading.Thread(target=stage.put, args=(records(*batch), ARRIVED))
     thread.start()
     while len(work.batches) < 2:  # the second batch exists only if the first one made room for it
         stage.step(early=True)
@@ -134,7 +138,7 @@ def test_putting_waits_for_room() -> None:
 
 def test_draining_works_on_everything_and_refuses_more() -> None:
     work = Work(failures=2)
-    stage = Stage(Hints(100, 300), work, Clock())
+    stage = Stage(Memory(), Hints(100, 300), work, Clock())
     stage.offer(records(b"a", b"b"))
     stage.drain()
     stage.run(lambda _: None)
@@ -142,22 +146,26 @@ def test_draining_works_on_everything_and_refuses_more() -> None:
     assert stage.offer(records(b"c")) == 0
 
 
-def test_a_stage_out_of_patience_ends_and_says_what_is_lost(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_stage_out_of_patience_ends_and_says_what_is_left(caplog: pytest.LogCaptureFixture) -> None:
     def give_up(_: float) -> None:
         raise OutOfPatienceError
 
-    stage = Stage(Hints(100, 300), Work(failures=99), Clock())
+    stage = Stage(Memory(), Hints(100, 300), Work(failures=99), Clock())
     stage.offer(records(b"a", b"b"))
     stage.drain()
     stage.run(give_up)
-    assert "2 records could not be delivered" in caplog.text
+    assert "2 records are left for the next start" in caplog.text
 
 
 class Deployed:
     """A delivery stream whose function, bucket and clock are at hand."""
 
     def __init__(
-        self, function: Callable[[bytes], bytes] | None = None, factor: float = 1.0, **destination: Any
+        self,
+        folder: Path,
+        function: Callable[[bytes], bytes] | None = None,
+        factor: float = 1.0,
+        **destination: Any,
     ) -> None:
         self.bucket = Bucket()
         self.clock = Clock()
@@ -169,8 +177,10 @@ class Deployed:
             self.events.append([data for _, data in sent(payload)])
             return function(payload)
 
+        self.journal = Journal(folder)
         self.stream = DeliveryStream(
             self.described,
+            journal=self.journal,
             processor=Processor(invoke, lambda _: None, ids()),
             destination=Destination(self.bucket.put, lambda *_: COLUMNS, self.clock, ids()),
             describe=lambda: self.described,
@@ -187,9 +197,9 @@ def shout(payload: bytes) -> bytes:
     return answer(*((each, "Ok", data.upper()) for each, data in sent(payload)))
 
 
-def test_records_gather_for_the_function_and_again_for_the_destination() -> None:
+def test_records_gather_for_the_function_and_again_for_the_destination(tmp_path: Path) -> None:
     """data-transformation: "The transformed data is sent from Lambda to Amazon Data Firehose [for buffering]"."""
-    deployed = Deployed(shout, ProcessingConfiguration=processing())
+    deployed = Deployed(tmp_path, shout, ProcessingConfiguration=processing())
     deployed.stream.accept(records(b"a", b"b"))
     deployed.clock.time += 59
     deployed.step()
@@ -205,8 +215,8 @@ def test_records_gather_for_the_function_and_again_for_the_destination() -> None
     assert list(deployed.bucket.objects.values()) == [b"AB"]
 
 
-def test_the_interval_factor_shortens_intervals() -> None:
-    deployed = Deployed(factor=0.02)
+def test_the_interval_factor_shortens_intervals(tmp_path: Path) -> None:
+    deployed = Deployed(tmp_path, factor=0.02)
     deployed.stream.accept(records(b"a"))
     deployed.clock.time += 5.9
     deployed.step()
@@ -216,46 +226,46 @@ def test_the_interval_factor_shortens_intervals() -> None:
     assert list(deployed.bucket.objects.values()) == [b"a"]
 
 
-def test_a_skipped_batch_is_written_to_the_error_prefix_and_nothing_is_delivered() -> None:
+def test_a_skipped_batch_is_written_to_the_error_prefix_and_nothing_is_delivered(tmp_path: Path) -> None:
     """data-transformation-failure-handling."""
 
     def broken(_: bytes) -> bytes:
         raise InvocationError("Lambda.FunctionError", "boom")
 
-    deployed = Deployed(broken, ProcessingConfiguration=processing())
+    deployed = Deployed(tmp_path, broken, ProcessingConfiguration=processing())
     deployed.stream.accept(records(b"a", b"b"))
     deployed.stream.flush()
     assert [each["attemptsMade"] for each in deployed.bucket.envelopes("processing-failed/")] == [4, 4]
     assert len(deployed.bucket.objects) == 1
 
 
-def test_an_updated_destination_is_followed_at_the_next_flush() -> None:
+def test_an_updated_destination_is_followed_at_the_next_flush(tmp_path: Path) -> None:
     """API_UpdateDestination."""
-    deployed = Deployed()
+    deployed = Deployed(tmp_path)
     deployed.stream.accept(records(b"a"))
     deployed.described = configuration(Prefix="new/")
     deployed.stream.flush()
     assert deployed.bucket.below("new/") == [b"a"]
 
 
-def test_a_deleted_stream_is_emptied_by_its_last_configuration() -> None:
-    deployed = Deployed(Prefix="old/")
+def test_a_deleted_stream_is_emptied_by_its_last_configuration(tmp_path: Path) -> None:
+    deployed = Deployed(tmp_path, Prefix="old/")
     deployed.stream.accept(records(b"a"))
     deployed.described = None
     deployed.stream.flush()
     assert deployed.bucket.below("old/") == [b"a"]
 
 
-def test_a_processor_that_was_taken_away_does_not_strand_what_waited_for_it() -> None:
-    deployed = Deployed(shout, ProcessingConfiguration=processing())
+def test_a_processor_that_was_taken_away_does_not_strand_what_waited_for_it(tmp_path: Path) -> None:
+    deployed = Deployed(tmp_path, shout, ProcessingConfiguration=processing())
     deployed.stream.accept(records(b"a"))
     deployed.described = configuration()
     deployed.stream.flush()
     assert list(deployed.bucket.objects.values()) == [b"a"]
 
 
-def test_draining_delivers_all_that_was_accepted() -> None:
-    deployed = Deployed(shout, ProcessingConfiguration=processing())
+def test_draining_delivers_all_that_was_accepted(tmp_path: Path) -> None:
+    deployed = Deployed(tmp_path, shout, ProcessingConfiguration=processing())
     deployed.stream.start(lambda _: None)
     assert deployed.stream.accept(records(b"a", b"b")) == 2
     deployed.stream.drain()
@@ -293,7 +303,14 @@ def test_every_record_is_delivered_dropped_or_below_the_error_prefix_exactly_onc
                     items.append((record_id, result, data))
         return answer(*items)
 
-    deployed = Deployed(function, ProcessingConfiguration=processing(), DataFormatConversionConfiguration=PARQUET)
+    with tempfile.TemporaryDirectory() as folder:
+        converting: dict[str, Any] = {"ProcessingConfiguration": processing(), "DataFormatConversionConfiguration": PARQUET}
+        deployed = Deployed(Path(folder), function, **converting)
+        deliver_all(deployed, outcomes, fates)
+    check(deployed, fates, broken)
+
+
+def deliver_all(deployed: Deployed, outcomes: list[list[str]], fates: dict[int, str]) -> None:
     for call, fate in enumerate(outcomes):
         batch = []
         for index, each in enumerate(fate):
@@ -302,7 +319,10 @@ def test_every_record_is_delivered_dropped_or_below_the_error_prefix_exactly_onc
         deployed.stream.accept(batch)
         deployed.stream._processing.step(early=True)
     deployed.stream.flush()
+    assert deployed.journal._segments == deque()  # every record is acknowledged
 
+
+def check(deployed: Deployed, fates: dict[int, str], broken: set[int]) -> None:
     rows = [
         row
         for key, body in deployed.bucket.objects.items()

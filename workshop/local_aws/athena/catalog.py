@@ -11,18 +11,23 @@ from urllib.parse import urlsplit
 
 from workshop.local_aws.athena.dates import from_joda
 from workshop.local_aws.athena.errors import QueryFailed, not_supported
-from workshop.local_aws.athena.trino_types import Type, parse_type
+from workshop.local_aws.athena.trino_types import Type, UnknownType, parse_type
 
-PARQUET, JSON_LINES = "parquet", "json"
+PARQUET, ORC, JSON_LINES, LAZY, CSV = "parquet", "orc", "json", "lazy", "csv"
+OPENX = "org.openx.data.jsonserde.JsonSerDe"
 
 # https://docs.aws.amazon.com/athena/latest/ug/supported-serdes.html
 _SERDES = {
     "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe": PARQUET,
-    "org.openx.data.jsonserde.JsonSerDe": JSON_LINES,
+    "org.apache.hadoop.hive.ql.io.orc.OrcSerde": ORC,
+    OPENX: JSON_LINES,
     "org.apache.hive.hcatalog.data.JsonSerDe": JSON_LINES,
     "org.apache.hadoop.hive.serde2.JsonSerDe": JSON_LINES,
+    "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe": LAZY,
+    "org.apache.hadoop.hive.serde2.OpenCSVSerde": CSV,
 }
-_VIEW = re.compile(r"/\* Presto View: (?P<body>[A-Za-z0-9+/=\s]+?) \*/")
+NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+VIEW_TEXT = re.compile(r"/\* Presto View: (?P<body>[A-Za-z0-9+/=\s]+?) \*/")
 
 
 class Column(NamedTuple):
@@ -30,6 +35,7 @@ class Column(NamedTuple):
 
     name: str
     type: Type
+    comment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,8 @@ class Table:
         """Return how the table's objects are written; raises QueryFailed for a SerDe that is not read here."""
         if self.serde not in _SERDES:
             raise not_supported(None, f"Table {self.database}.{self.name}: the SerDe {self.serde or '(none)'}")
+        if self.serde in _SERDES and self.parameters.get("parquet.column.index.access", "false").lower() == "true":
+            raise not_supported(None, f"Table {self.database}.{self.name}: parquet.column.index.access")
         return _SERDES[self.serde]
 
     @property
@@ -68,7 +76,7 @@ def read_table(described: Mapping[str, Any]) -> Table:
     database, name = described["DatabaseName"].lower(), described["Name"].lower()
     view = view_database = None
     if described.get("TableType") == "VIRTUAL_VIEW":
-        match = _VIEW.search(described.get("ViewOriginalText") or "")
+        match = VIEW_TEXT.search(described.get("ViewOriginalText") or "")
         if match is None:
             raise not_supported(None, f"View {database}.{name}: its text is not Presto's; a Hive view")
         document = json.loads(base64.b64decode(match["body"]))
@@ -87,7 +95,9 @@ def read_table(described: Mapping[str, Any]) -> Table:
 
 
 def _columns(described: Sequence[Mapping[str, str]]) -> tuple[Column, ...]:
-    return tuple(Column(column["Name"].lower(), parse_type(column["Type"])) for column in described)
+    return tuple(
+        Column(column["Name"].lower(), parse_type(column["Type"]), column.get("Comment")) for column in described
+    )
 
 
 class Folder(NamedTuple):
@@ -123,8 +133,11 @@ def split_location(location: str) -> tuple[str, str]:
 # ---- partition projection: https://docs.aws.amazon.com/athena/latest/ug/partition-projection-supported-types.html
 
 
-def projected_values(table: Table, key: Column, now: datetime) -> list[str]:
-    """Return every value a projected partition key takes; raises QueryFailed where the parameters do not say."""
+def projected_values(table: Table, key: Column, now: datetime, injected: Sequence[str] = ()) -> list[str]:
+    """Return every value a projected partition key takes, of an `injected` one those that the statement names.
+
+    Raises QueryFailed where the parameters do not say.
+    """
 
     def setting(name: str, default: str | None = None) -> str:
         value = table.parameters.get(f"projection.{key.name}.{name}", default)
@@ -156,6 +169,14 @@ def projected_values(table: Table, key: Column, now: datetime) -> list[str]:
             values.append(moment.strftime(pattern))
             moment = _later(moment, step, unit.upper())
         return list(dict.fromkeys(values))
+    if kind == "injected":
+        # https://docs.aws.amazon.com/athena/latest/ug/partition-projection-dynamic-id-partitioning.html
+        if not injected:
+            raise QueryFailed(
+                "CONSTRAINT_VIOLATION",
+                f"For the injected projected partition column {key.name}, the WHERE clause must contain only static equality conditions, and at least one such condition must be present",  # noqa: E501
+            )
+        return list(dict.fromkeys(injected))
     raise not_supported(None, f"The {kind} partition projection of {table.database}.{table.name}")
 
 
@@ -212,6 +233,21 @@ class Catalog:
         except self._glue.exceptions.EntityNotFoundException:
             return False
         return True
+
+    def databases(self) -> Iterator[str]:
+        """Yield the names of all databases."""
+        for page in self._glue.get_paginator("get_databases").paginate():
+            yield from (described["Name"].lower() for described in page["DatabaseList"])
+
+    def tables(self, database: str) -> Iterator[Table]:
+        """Yield the tables and views of a database; one that cannot be read here has no columns."""
+        for page in self._glue.get_paginator("get_tables").paginate(DatabaseName=database):
+            for described in page["TableList"]:
+                try:
+                    yield read_table({**described, "DatabaseName": database})
+                except (QueryFailed, UnknownType):
+                    view = "" if described.get("TableType") == "VIRTUAL_VIEW" else None
+                    yield Table(database, described["Name"].lower(), view=view)
 
     def registered(self, table: Table) -> Iterator[Folder]:
         """Yield the partitions that are registered in Glue."""

@@ -14,7 +14,7 @@ _JODA = {
     "yyyy": "%Y", "YYYY": "%Y", "yy": "%y", "xxxx": "%G", "MMMM": "%B", "MMM": "%b", "MM": "%m", "M": "%-m",
     "dd": "%d", "d": "%-d", "DDD": "%j", "EEEE": "%A", "EEE": "%a", "E": "%a", "e": "%u", "ww": "%V",
     "HH": "%H", "H": "%-H", "hh": "%I", "h": "%-I", "mm": "%M", "m": "%-M", "ss": "%S", "s": "%-S", "SSS": "%g",
-    "a": "%p", "Z": "+0000", "ZZ": "+00:00", "z": "UTC",
+    "a": "%p",
 }  # fmt: skip
 
 
@@ -33,6 +33,25 @@ def from_mysql(pattern: str) -> str:
     return re.sub(r"%(.)", letter, pattern)
 
 
+_JODA_PART = r"'(?P<quoted>[^']*)'|(?P<letters>([A-Za-z])\3*)|."
+
+
+def names_zone(part: str) -> bool:
+    """Return whether a part of a Joda pattern stands for the time zone or its offset."""
+    return re.fullmatch("z+|Z+", part) is not None
+
+
+def split_zones(pattern: str) -> list[str]:
+    """Split a Joda pattern so that what stands for the zone, which strftime knows nothing of, is by itself."""
+    parts: list[str] = []
+    for part in re.finditer(_JODA_PART, pattern):
+        if names_zone(part[0]) or not parts or names_zone(parts[-1]):
+            parts.append(part[0])
+        else:
+            parts[-1] += part[0]
+    return parts
+
+
 def from_joda(pattern: str) -> str:
     """Return the strftime format of a Joda or Java pattern; text between quotes stands for itself."""
 
@@ -45,4 +64,4 @@ def from_joda(pattern: str) -> str:
             return _JODA[match["letters"]]
         return "%%" if match[0] == "%" else match[0]
 
-    return re.sub(r"'(?P<quoted>[^']*)'|(?P<letters>([A-Za-z])\3*)|.", part, pattern)
+    return re.sub(_JODA_PART, part, pattern)

@@ -4,43 +4,45 @@
 
 import hashlib
 import os
+import re
 import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow.parquet as pq
 
 from workshop.local_aws.athena.catalog import (
+    NO_PARTITION,
     PARQUET,
     Catalog,
     Column,
     Folder,
     StoredObject,
-    Table,
     projected_folder,
     projected_values,
     split_location,
 )
 from workshop.local_aws.athena.errors import INTERNAL, QueryCancelled, QueryFailed
 from workshop.local_aws.athena.expressions import as_varchar
+from workshop.local_aws.athena.footers import Footer, excludes, read_footer
 from workshop.local_aws.athena.plan import PATH, Scan, Translation, Value, literal, quoted
+from workshop.local_aws.athena.scalars import register
+from workshop.local_aws.athena.sources import reading_of, stored_value, write_values
 from workshop.local_aws.athena.trino_types import VARCHAR
 from workshop.local_aws.athena.trino_types import duckdb as duckdb_type
 
 CACHE_BYTES = 4 * 2**30
-NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
 # DuckDB tells these apart in its text alone.
 _PHRASES = (
     ("Division by zero", "DIVISION_BY_ZERO", "Division by zero"),
-    ("INVALID_FUNCTION_ARGUMENT: ", "INVALID_FUNCTION_ARGUMENT", None),
     (
         "More than one row returned by a subquery",
         "SUBQUERY_MULTIPLE_ROWS",
@@ -48,7 +50,19 @@ _PHRASES = (
     ),
     ("Malformed JSON in file", "HIVE_CURSOR_ERROR", "Row is not a valid JSON Object"),
     ("Malformed JSON", "INVALID_FUNCTION_ARGUMENT", "Cannot convert value to JSON"),
+    ("invalid perl operator", "NOT_SUPPORTED", "The embedded Athena's regular expressions have no look-around"),
+    ("Could not parse string", "INVALID_FUNCTION_ARGUMENT", None),
 )
+# What macros.sql and scalars.py fail with, the code first.
+_CODED = re.compile(
+    r"\b(?P<code>INVALID_FUNCTION_ARGUMENT|INVALID_CAST_ARGUMENT|DIVISION_BY_ZERO|NOT_SUPPORTED|HIVE_BAD_DATA|"
+    r"HIVE_CURSOR_ERROR): "
+    r"(?P<words>.*)"
+)
+_OVERFLOW = re.compile(r"Overflow in (?P<operation>\w+) of (?P<kind>INT\d+) \((?P<left>-?\d+) \S (?P<right>-?\d+)\)")
+_OUT_OF_RANGE = re.compile(r"with value (?P<value>\S+) can't be cast .* destination type (?P<kind>\w+)")
+_NOT_CAST = re.compile(r"Could not convert string '(?P<text>.*)' to (?P<kind>\w+)")
+_INTEGERS = {"INT8": "tinyint", "INT16": "smallint", "INT32": "integer", "INT64": "bigint"}
 
 
 class ObjectCache:
@@ -90,9 +104,38 @@ class ObjectCache:
         finally:
             with self._lock:
                 for name in names:
-                    self._pins[name] -= 1
-                    if not self._pins[name]:
-                        del self._pins[name]
+                    self._unpin(name)
+                self._shrink()
+
+    @contextmanager
+    def converted(
+        self, stored: StoredObject, how: str, make: Callable[[Path, str, Path, Path], None]
+    ) -> Iterator[Path]:
+        """Yield the path of what `make` writes of an object's copy, which lies here; made once for each `how`."""
+        copy = _copy_name(stored)
+        name = f"{copy}.{how}.parquet"
+        with self._lock:
+            self._pins[name] = self._pins.get(name, 0) + 1
+            alone = self._fetching.setdefault(name, threading.Lock())
+        try:
+            with alone:
+                if name not in self._sizes:
+                    partial_path = self.folder / f".{name}"
+                    try:
+                        make(self.folder / copy, stored.key, self.folder, partial_path)
+                        partial_path.replace(self.folder / name)
+                    except BaseException:
+                        partial_path.unlink(missing_ok=True)
+                        raise
+                    with self._lock:
+                        self._sizes[name] = (self.folder / name).stat().st_size
+            with self._lock:
+                self._fetching.pop(name, None)
+                self._sizes.move_to_end(name)
+            yield self.folder / name
+        finally:
+            with self._lock:
+                self._unpin(name)
                 self._shrink()
 
     def close(self) -> None:
@@ -119,6 +162,11 @@ class ObjectCache:
                 self._sizes[name] = (self.folder / name).stat().st_size
                 self._fetching.pop(name, None)
 
+    def _unpin(self, name: str) -> None:
+        self._pins[name] -= 1
+        if not self._pins[name]:
+            del self._pins[name]
+
     def _shrink(self) -> None:
         total = sum(self._sizes.values())
         for name in list(self._sizes):
@@ -134,23 +182,16 @@ def _copy_name(stored: StoredObject) -> str:
     return digest[:40] + (".gz" if stored.key.endswith(".gz") else "")
 
 
-class Rows:
-    """The rows of a statement as Athena's texts, None for null, and the bytes that were scanned for them."""
-
-    def __init__(self, rows: list[tuple[Any, ...]], scanned: int) -> None:
-        self.rows = rows
-        self.scanned = scanned
-
-
 class Engine:
     """One DuckDB that may read the cache's folder and nothing else, whatever a statement says."""
 
     def __init__(self, cache: ObjectCache) -> None:
         self._cache = cache
-        self._footers: dict[Path, dict[str, int]] = {}
+        self._footers: dict[Path, Footer] = {}
         self._duckdb = duckdb.connect(":memory:")
         spill = cache.folder.parent / "spill"
         macros = (Path(__file__).parent / "macros.sql").read_text("utf-8")
+        register(self._duckdb)
         self._duckdb.execute(f"""
             SET TimeZone = 'UTC';
             SET autoinstall_known_extensions = false;
@@ -170,7 +211,8 @@ class Engine:
         """Close DuckDB."""
         self._duckdb.close()
 
-    def run(
+    @contextmanager
+    def opened(
         self,
         translation: Translation,
         connection: duckdb.DuckDBPyConnection,
@@ -178,26 +220,34 @@ class Engine:
         region: str,
         now: datetime,
         cutoff: int | None = None,
-    ) -> Rows:
-        """Run a translated statement; raises QueryFailed, or QueryCancelled beyond the cutoff in bytes."""
+    ) -> Iterator[int]:
+        """Hold ready what a statement reads, and yield the bytes that are scanned for it.
+
+        Within the block the connection runs the statement; failures of DuckDB's leave it as QueryFailed or
+        QueryCancelled. Raises QueryCancelled beyond the cutoff in bytes.
+        """
         try:
             objects = {scan.name: self._objects(scan, connection, catalog, now) for scan in translation.scans}
             everything = list(dict.fromkeys(stored for listed in objects.values() for stored in listed))
-            with self._cache.copies(everything, region) as paths:
+            with self._cache.copies(everything, region) as paths, ExitStack() as stack:
                 copies = dict(zip(everything, paths, strict=True))
-                scanned = sum(self._scanned(scan, objects[scan.name], copies) for scan in translation.scans)
+                scanned = sum(self._scanned(scan, objects[scan.name], copies, connection) for scan in translation.scans)
                 if cutoff is not None and scanned > cutoff:
                     raise QueryCancelled("Bytes scanned limit was exceeded")
                 for scan in translation.scans:
                     listed = objects[scan.name]
-                    view = self._view(scan, listed, [copies[stored] for stored in listed])
+                    read = [copies[stored] for stored in listed]
+                    if scan.table.format != PARQUET:
+                        make = partial(write_values, connection, scan.table)
+                        how = reading_of(scan.table)
+                        read = [stack.enter_context(self._cache.converted(stored, how, make)) for stored in listed]
+                    view = self._view(scan, listed, read)
                     connection.execute(f"CREATE OR REPLACE TEMP VIEW {quoted(scan.name)} AS {view}")
-                rows = connection.execute(_as_texts(translation)).fetchall()
+                yield scanned
         except duckdb.InterruptException:
             raise QueryCancelled("Query was cancelled by user") from None
         except duckdb.Error as error:
             raise _failed(error) from error
-        return Rows(rows, scanned)
 
     # ---- which objects -------------------------------------------------------------------------------------------
 
@@ -208,7 +258,7 @@ class Engine:
         if not table.keys:
             return catalog.objects([Folder((), *split_location(table.location))])
         if table.projected:
-            values = [projected_values(table, key, now) for key in table.keys]
+            values = [projected_values(table, key, now, self._named(scan, key, connection)) for key in table.keys]
             unnested = (
                 f"(SELECT unnest({_list(v)}::VARCHAR[]) AS {quoted(k.name)})"
                 for k, v in zip(table.keys, values, strict=True)
@@ -222,6 +272,13 @@ class Engine:
         names = ", ".join(quoted(key.name) for key in table.keys)
         chosen = self._chosen(scan, connection, f"SELECT * FROM (VALUES {texts}) AS folders({names})")
         return catalog.objects([folders[row] for row in chosen])
+
+    def _named(self, scan: Scan, key: Column, connection: duckdb.DuckDBPyConnection) -> list[str]:
+        """Return the values of a partition key that the statement asks for by = or IN."""
+        asked = [bound.constants for bound in scan.bounds if bound.column == key.name and bound.sign in {"=", "in"}]
+        constants = ", ".join(asked[0]) if asked else ""
+        row = connection.execute(f"SELECT {constants}").fetchone() if constants else None
+        return [str(value) for value in row or ()]
 
     def _chosen(self, scan: Scan, connection: duckdb.DuckDBPyConnection, candidates: str) -> list[tuple[str, ...]]:
         """Return the partitions, as the texts of their keys, in which the scan's filters can be true."""
@@ -242,31 +299,37 @@ class Engine:
 
     # ---- what they cost ------------------------------------------------------------------------------------------
 
-    def _scanned(self, scan: Scan, objects: Sequence[StoredObject], copies: Mapping[StoredObject, Path]) -> int:
-        """Return the bytes that have to be read: of Parquet the needed columns' chunks, else whole objects."""
+    def _scanned(
+        self,
+        scan: Scan,
+        objects: Sequence[StoredObject],
+        copies: Mapping[StoredObject, Path],
+        connection: duckdb.DuckDBPyConnection,
+    ) -> int:
+        """Return the bytes that have to be read: of Parquet the needed columns' chunks, else whole objects.
+
+        Trino leaves out the row groups whose statistics say that no row can be wanted.
+        """
         if scan.table.format != PARQUET:
             return sum(stored.size for stored in objects)
-        sizes = (self._footer(copies[stored]) for stored in objects)
-        return sum(size for footer in sizes for column, size in footer.items() if column in scan.live)
+        bounds = [
+            (bound.column, bound.sign, connection.execute(f"SELECT {', '.join(bound.constants)}").fetchone() or ())
+            for bound in scan.bounds
+        ]
+        groups = (group for stored in objects for group in self._footer(copies[stored]).groups)
+        return sum(
+            size
+            for group in groups
+            if not any(excludes(group.ranges.get(column), sign, constants) for column, sign, constants in bounds)
+            for column, size in group.sizes.items()
+            if column in scan.live
+        )
 
-    def _footer(self, path: Path) -> dict[str, int]:
-        """Return the compressed bytes of each column, by its name in lower case."""
-        found = self._footers.get(path)
-        if found is None:
-            try:
-                metadata = pq.read_metadata(path)
-            except (OSError, ValueError) as error:
-                raise QueryFailed("HIVE_BAD_DATA", f"Not valid Parquet file: {error}") from None
-            found = {}
-            for group in range(metadata.num_row_groups):
-                for position in range(metadata.num_columns):
-                    chunk = metadata.row_group(group).column(position)
-                    name = chunk.path_in_schema.split(".")[0].lower()
-                    found[name] = found.get(name, 0) + chunk.total_compressed_size
-            for field in metadata.schema.to_arrow_schema().names:
-                found.setdefault(field.lower(), 0)
-            self._footers[path] = found
-        return found
+    def _footer(self, path: Path) -> Footer:
+        """Return what an object's footer says, read once."""
+        if path not in self._footers:
+            self._footers[path] = read_footer(path)
+        return self._footers[path]
 
     # ---- reading them --------------------------------------------------------------------------------------------
 
@@ -274,13 +337,19 @@ class Engine:
         """Return the SELECT that reads a scan's needed columns; a column the files lack is null."""
         table = scan.table
         live = [column for column in table.columns if column.name in scan.live]
-        there: set[str] = {column.name for column in live}
+        footers = [self._footer(path) for path in paths]
+        there: set[str] = set().union(*(footer.columns for footer in footers))
+        source = f"read_parquet({_list(map(str, paths))}, union_by_name = true)"
         if table.format == PARQUET:
-            there = {name for path in paths for name in self._footer(path)}
-            source, read = f"read_parquet({_list(map(str, paths))}, union_by_name = true)", _from_parquet
+            for stored, footer in zip(objects, footers, strict=True):
+                footer.check(live, stored.path)
+            values = {column: _from_parquet(quoted(column.name), column) for column in live if column.name in there}
         else:
-            source, read = _json_source(table, live, paths), _from_json
-        values = {column: read(column) for column in live if column.name in there}
+            values = {}
+            for place, column in enumerate(table.columns):
+                if column in live and f"v{place}" in there:
+                    wrong = any(footer.holds(f"t{place}") for footer in footers)
+                    values[column] = _from_parquet(stored_value(table, column, place, wrong=wrong), column)
         for position, key in enumerate(table.keys):
             values[key] = _key(_by_file([stored.values[position] for stored in objects]), key)
         values[Column(PATH, VARCHAR)] = _by_file([stored.path for stored in objects])
@@ -311,31 +380,15 @@ def _absent(column: Column) -> str:
     return f"CAST(NULL AS {duckdb_type(column.type)})"
 
 
-def _from_parquet(column: Column) -> str:
-    """Return a column of Parquet files in its Glue type; Athena's timestamps have milliseconds."""
-    sql = f"CAST({quoted(column.name)} AS {duckdb_type(column.type)})"
+def _from_parquet(value: str, column: Column) -> str:
+    """Return a value of a Parquet file in the type of its column; Athena's timestamps have milliseconds."""
+    sql = f"CAST({value} AS {duckdb_type(column.type)})"
     if column.type.name == "timestamp":
         sql = f"CAST(CAST({sql} AS TIMESTAMP_MS) AS TIMESTAMP)"
     return sql
 
 
-def _json_source(table: Table, columns: Sequence[Column], paths: Sequence[Path]) -> str:
-    """Return the reader of JSON lines: texts as they are, everything nested as JSON."""
-    kinds = ", ".join(f"{literal(c.name)}: {literal('JSON' if c.type.of else 'VARCHAR')}" for c in columns)
-    lenient = table.parameters.get("ignore.malformed.json", "false").lower()
-    # A reader needs a column; this one is in no document.
-    named = kinds or "'nothing': 'VARCHAR'"
-    return (
-        f"read_json({_list(map(str, paths))}, format = 'newline_delimited', ignore_errors = {lenient}, "
-        f"columns = {{{named}}})"
-    )
-
-
-def _from_json(column: Column) -> str:
-    return f"CAST({quoted(column.name)} AS {duckdb_type(column.type)})"
-
-
-def _as_texts(translation: Translation) -> str:
+def as_texts(translation: Translation) -> str:
     """Return the statement with its columns in Athena's texts; what is nested is left to Python."""
     names = [f"c{position}" for position in range(len(translation.columns))]
     texts = (
@@ -348,9 +401,21 @@ def _as_texts(translation: Translation) -> str:
 
 def _failed(error: duckdb.Error) -> QueryFailed:
     text = str(error)
+    if coded := _CODED.search(text):
+        return QueryFailed(coded["code"], coded["words"])
     for phrase, code, words in _PHRASES:
         if phrase in text:
-            return QueryFailed(code, words or text.partition(phrase)[2].splitlines()[0])
+            return QueryFailed(code, words or text.splitlines()[0].partition(": ")[2])
+    if found := _OVERFLOW.search(text):
+        kind, left, right = _INTEGERS.get(found["kind"], found["kind"]), found["left"], found["right"]
+        signs = {"addition": "+", "subtraction": "-", "multiplication": "*"}
+        words = f"{kind} {found['operation']} overflow: {left} {signs.get(found['operation'], '?')} {right}"
+        return QueryFailed("NUMERIC_VALUE_OUT_OF_RANGE", words)
+    if found := _OUT_OF_RANGE.search(text):
+        kind = _INTEGERS.get(found["kind"], found["kind"].lower())
+        return QueryFailed("NUMERIC_VALUE_OUT_OF_RANGE", f"Out of range for {kind}: {found['value']}")
+    if found := _NOT_CAST.search(text):
+        return QueryFailed("INVALID_CAST_ARGUMENT", f"Cannot cast '{found['text']}' to {found['kind']}")
     first = text.splitlines()[0].partition(": ")[2] if ": " in text.splitlines()[0] else text
     if isinstance(error, duckdb.ConversionException):
         return QueryFailed("INVALID_CAST_ARGUMENT", first)

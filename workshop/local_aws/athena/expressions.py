@@ -10,13 +10,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
+from zoneinfo import available_timezones
 
 from sqlglot import exp
 
 from workshop.local_aws.athena import dates
 from workshop.local_aws.athena.errors import QueryFailed, column_not_found, failure, not_supported
-from workshop.local_aws.athena.functions import LITERALS, WINDOW_ONLY, Binding, Function, fill, functions
+from workshop.local_aws.athena.functions import (
+    LITERALS,
+    WINDOW_ONLY,
+    Binding,
+    Function,
+    Lambda,
+    fill,
+    functions,
+)
 from workshop.local_aws.athena.plan import CATALOG, Field, Query, Scope, Value, literal, quoted
+from workshop.local_aws.athena.statement import JSON_VALUE_RETURNING
 from workshop.local_aws.athena.trino_types import (
     BIGINT,
     BOOLEAN,
@@ -47,13 +57,8 @@ UNITS = frozenset({
     "millisecond", "second", "minute", "hour", "day", "week", "month", "quarter", "year",
 })  # fmt: skip
 
-# A timestamp in a zone of its own, which DuckDB has no type for: it may be taken apart, and not be shown or compared.
-ZONED = Type("zoned")
-_TAKES_ZONED = frozenset({
-    "date_format", "format_datetime", "date", "date_trunc", "year", "quarter", "month", "week", "week_of_year",
-    "year_of_week", "yow", "day", "day_of_month", "day_of_week", "dow", "day_of_year", "doy", "hour", "minute",
-    "second", "millisecond", "last_day_of_month",
-})  # fmt: skip
+# Units that are as long in every zone: added to the moment itself, where others are added to what the clock shows.
+_FIXED = frozenset(literal(unit) for unit in ("millisecond", "second", "minute", "hour"))
 
 
 class Expressions(ABC):
@@ -63,7 +68,8 @@ class Expressions(ABC):
         self._now = now
         self._reads: set[Field] = set()
         self._bare: set[tuple[str, Field]] = set()
-        self._lambdas: list[dict[str, Type]] = []
+        self._lambdas: list[dict[str, Value]] = []
+        self._variables = 0
         self._keys: set[str] | None = None
         self._windows: list[set[Field]] = []
         self._trying = False
@@ -117,13 +123,15 @@ class Expressions(ABC):
                 if not 1 <= int(inner.this) <= len(query.fields):
                     text = f"ORDER BY position {inner.this} is not in select list"
                     raise failure("INVALID_COLUMN_REFERENCE", inner, text)
+                _refuse_order(inner, query.fields[int(inner.this) - 1].type)
                 return f"{inner.this}{tail}"
             if isinstance(inner, exp.Column) and not inner.table:
                 found = [i for i, f in enumerate(query.fields, 1) if f.name and f.name.lower() == inner.name.lower()]
                 if found:
                     self._reads |= query.fields[found[0] - 1].reads
+                    _refuse_order(inner, query.fields[found[0] - 1].type)
                     return f"{found[0]}{tail}"
-        return self._value(inner, scope).sql + tail
+        return self._orderable(self._value(inner, scope)) + tail
 
     def _condition(self, node: exp.Expr, scope: Scope) -> Value:
         value = self._value(node, scope)
@@ -152,8 +160,6 @@ class Expressions(ABC):
         return [self._value(node, scope) for node in nodes]
 
     def _same_type(self, at: exp.Expr, operator: str, left: Value, right: Value) -> Type:
-        if ZONED in (left.type, right.type):
-            raise not_supported(at, "Comparing a timestamp in another time zone")
         kind = common(left.type, right.type)
         if kind is None:
             raise failure("TYPE_MISMATCH", at, f"Cannot apply operator: {_shown(left)} {operator} {_shown(right)}")
@@ -166,7 +172,7 @@ class Expressions(ABC):
         if self._lambdas:
             for variables in reversed(self._lambdas):
                 if parts[0] in variables:
-                    return self._fields(Value(quoted(parts[0]), variables[parts[0]]), parts[1:], node)
+                    return self._fields(variables[parts[0]], parts[1:], node)
         if len(parts) == 1 and parts[0] in scope.outputs:
             value, reads = scope.outputs[parts[0]]
             self._reads |= reads
@@ -179,6 +185,8 @@ class Expressions(ABC):
                     raise not_aggregate(node, node.sql("trino"))
                 return self._fields(value, rest, node)
             level = level.parent
+        if parts[-1] in {"$file_size", "$file_modified_time", "$bucket", "$partition"}:
+            raise not_supported(node, f'The hidden column "{parts[-1]}"')
         raise column_not_found(node, ".".join(parts))
 
     def _look_up(self, parts: list[str], scope: Scope, at: exp.Expr) -> tuple[Value, list[str]] | None:
@@ -263,17 +271,20 @@ class Expressions(ABC):
         return Value(f"unhex({literal(str(node.this))})", VARBINARY)
 
     def _json_literal(self, node: exp.ParseJSON, scope: Scope) -> Value:
-        return Value(f"CAST({self._value(node.this, scope).sql} AS JSON)", JSON)
+        return Value(f"CAST(trino_json_parse({self._value(node.this, scope).sql}) AS JSON)", JSON)
 
     def _interval(self, node: exp.Interval, _scope: Scope) -> Value:
-        unit = node.args["unit"].name.lower().removesuffix("s")
-        if unit not in UNITS - {"millisecond", "quarter"} or not re.fullmatch(r"[+-]?[\d.]+", node.this.name):
-            raise not_supported(node, f"INTERVAL {node.this.name} {node.args['unit'].sql()}")
-        kind = YEAR_TO_MONTH if unit in {"year", "month"} else DAY_TO_SECOND
-        return Value(f"INTERVAL {literal(node.this.name)} {unit}", kind)
+        unit, text = node.args["unit"].name.lower().removesuffix("s"), node.this.name
+        whole = r"[+-]?\d+(\.\d+)?" if unit == "second" else r"[+-]?\d+"
+        if unit not in UNITS - {"millisecond", "quarter"} or not re.fullmatch(whole, text):
+            raise not_supported(node, f"INTERVAL {text} {node.args['unit'].sql()}")
+        return Value(f"INTERVAL {literal(text)} {unit}", YEAR_TO_MONTH if unit in {"year", "month"} else DAY_TO_SECOND)
 
     def _current(self, node: exp.Expr, _scope: Scope) -> Value:
         moment = f"{self._now:%Y-%m-%d %H:%M:%S}.{self._now.microsecond // 1000:03}"
+        digits = node.args.get("this")
+        if digits is not None and digits.name != "3":
+            raise not_supported(node, f"A current time of {digits.name} digits")
         match node:
             case exp.CurrentDate():
                 return Value(f"DATE '{self._now:%Y-%m-%d}'", DATE)
@@ -292,6 +303,9 @@ class Expressions(ABC):
         values = self._values_of(arguments, scope)
         kind = Type("row", tuple(value.type for value in values), ("",) * len(values))
         return Value(f"row({', '.join(value.sql for value in values)})", kind)
+
+    def _tuple(self, node: exp.Tuple, scope: Scope) -> Value:
+        return self._row(node.expressions, scope)
 
     # operators
 
@@ -314,30 +328,92 @@ class Expressions(ABC):
             word = type(node.right).__name__.upper()
             query = self._subquery_value(node.right.this, scope)
             self._same_type(node, sign, left, query)
+            _refuse_nested(node, word, left, query)
             return Value(f"({left.sql} {sign} {word} {query.sql})", BOOLEAN)
         right = self._value(node.right, scope)
-        self._same_type(node, sign, left, right)
-        return Value(f"({left.sql} {sign} {right.sql})", BOOLEAN)
+        kind = self._same_type(node, sign, left, right)
+        if not kind.of or sign.startswith("IS"):
+            return Value(f"({left.sql} {sign} {right.sql})", BOOLEAN)
+        if sign in {"=", "<>"}:
+            return Value(f"({'NOT ' if sign == '<>' else ''}{self._equal(left, right)})", BOOLEAN)
+        if not _ordered_type(kind):
+            raise failure("TYPE_MISMATCH", node, f"Cannot apply operator: {_shown(left)} {sign} {_shown(right)}")
+        return Value(f"({self._orderable(left)} {sign} {self._orderable(right)})", BOOLEAN)
+
+    def _equal(self, left: Value, right: Value) -> str:
+        """Return whether two values of one type are equal: null where that hangs on a null inside them.
+
+        https://trino.io/docs/current/functions/comparison.html; DuckDB takes nulls inside a value for equal.
+        """
+        a, b = left.sql, right.sql
+        if not (left.type.of and right.type.of):
+            return f"({a} = {b})"
+        if left.type.name == "row":
+            fields = (
+                self._equal(Value(field_of(left, place), x), Value(field_of(right, place), y))
+                for place, (x, y) in enumerate(zip(left.type.of, right.type.of, strict=True))
+            )
+            return f"({' AND '.join(fields)})"
+        item = self._variable()
+        if left.type.name == "array":
+            size = "len"
+            one, other = (Value(f"struct_extract({item}, {n})", v.type.of[0]) for n, v in ((1, left), (2, right)))
+            differs = f"list_transform(list_zip({a}, {b}), lambda {item}: NOT {self._equal(one, other)})"
+        else:
+            size = "cardinality"
+            one = Value(f"{item}.value", left.type.of[1])
+            other = Value(f"map_extract_value({b}, {item}.key)", right.type.of[1])
+            different = f"NOT map_contains({b}, {item}.key) OR NOT {self._equal(one, other)}"
+            differs = f"list_transform(map_entries({a}), lambda {item}: {different})"
+        return (
+            f"CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL WHEN {size}({a}) <> {size}({b}) THEN false "
+            f"ELSE NOT trino_any({differs}) END"
+        )
+
+    def _orderable(self, value: Value) -> str:
+        """Return a value to be put in order, or the failure of a nested one that holds a null."""
+        if not value.type.of:
+            return value.sql
+        kind = value.type.name.upper()
+        parts = "for arrays with null elements" if kind == "ARRAY" else "for fields with null elements"
+        words = literal(f"NOT_SUPPORTED: {kind} comparison not supported {parts}")
+        return f"CASE WHEN {self._holds_null(value)} THEN error({words}) ELSE {value.sql} END"
+
+    def _holds_null(self, value: Value) -> str:
+        """Return whether there is a null in an array or a row, however deep."""
+        if value.type.name == "row":
+            fields = [Value(field_of(value, place), kind) for place, kind in enumerate(value.type.of)]
+            tests = (f"{f.sql} IS NULL" + (f" OR {self._holds_null(f)}" if f.type.of else "") for f in fields)
+            return f"({value.sql} IS NOT NULL AND ({' OR '.join(tests)}))"
+        text = f"len({value.sql}) > list_count({value.sql})"
+        if inner := value.type.of[0].of and self._variable():
+            held = self._holds_null(Value(inner, value.type.of[0]))
+            text = f"({text} OR len(list_filter({value.sql}, lambda {inner}: {held})) > 0)"
+        return f"coalesce({text}, false)"
 
     def _between(self, node: exp.Between, scope: Scope) -> Value:
         value, low, high = self._values_of([node.this, node.args["low"], node.args["high"]], scope)
         for bound in (low, high):
-            if ZONED in (value.type, bound.type) or common(value.type, bound.type) is None:
+            if common(value.type, bound.type) is None:
                 text = f"Cannot check if {_shown(value)} is BETWEEN {_shown(low)} and {_shown(high)}"
                 raise failure("TYPE_MISMATCH", node, text)
-        return Value(f"({value.sql} BETWEEN {low.sql} AND {high.sql})", BOOLEAN)
+        texts = [self._orderable(each) for each in (value, low, high)]
+        return Value(f"({texts[0]} BETWEEN {texts[1]} AND {texts[2]})", BOOLEAN)
 
     def _in(self, node: exp.In, scope: Scope) -> Value:
         value = self._value(node.this, scope)
         if query := node.args.get("query"):
             inner = self._subquery_value(query, scope)
             self._same_type(node, "IN", value, inner)
+            _refuse_nested(node, "IN", value, inner)
             return Value(f"({value.sql} IN {inner.sql})", BOOLEAN)
         items = self._values_of(node.expressions, scope)
         for item in items:
-            if ZONED in (value.type, item.type) or common(value.type, item.type) is None:
+            if common(value.type, item.type) is None:
                 text = f"IN value and list items must be the same type or coercible to a common type. Cannot find common type between {_shown(value)} and {_shown(item)}"  # noqa: E501
                 raise failure("TYPE_MISMATCH", node, text)
+        if value.type.of:
+            return Value(f"({' OR '.join(self._equal(value, item) for item in items)})", BOOLEAN)
         return Value(f"({value.sql} IN ({', '.join(item.sql for item in items)}))", BOOLEAN)
 
     def _like(self, node: exp.Expr, scope: Scope) -> Value:
@@ -389,6 +465,12 @@ class Expressions(ABC):
         kind = common(left.type, right.type)
         if names == {"array"} and kind:
             return Value(f"({left.sql} || {right.sql})", kind)
+        if names == {"varbinary"}:
+            return Value(f"({left.sql} || {right.sql})", VARBINARY)
+        if left.type.name == "array" and (inside := common(left.type.of[0], right.type)):
+            return Value(f"({left.sql} || [{right.sql}])", Type("array", (inside,)))
+        if right.type.name == "array" and (inside := common(left.type, right.type.of[0])):
+            return Value(f"([{left.sql}] || {right.sql})", Type("array", (inside,)))
         text = f"Unexpected parameters ({_shown(left)}, {_shown(right)}) for function concat"
         raise failure("FUNCTION_NOT_FOUND", node, text)
 
@@ -412,7 +494,8 @@ class Expressions(ABC):
         if kind is None:
             raise failure("TYPE_MISMATCH", at, f"Cannot apply operator: {left.type} {sign} {right.type}")
         if kind.name in INTEGERS:
-            return Value(f"({left.sql} {'//' if sign == '/' else sign} {right.sql})", kind)
+            x, y = (v.sql if v.type == kind else f"CAST({v.sql} AS {duckdb(kind)})" for v in (left, right))
+            return Value(f"({x} {'//' if sign == '/' else sign} {y})", kind)
         if kind.name != "decimal":
             return Value(f"(CAST({left.sql} AS {duckdb(kind)}) {sign} CAST({right.sql} AS {duckdb(kind)}))", kind)
         (p1, s1), (p2, s2) = as_decimal(left.type).size, as_decimal(right.type).size
@@ -429,19 +512,20 @@ class Expressions(ABC):
         a, b = (f"CAST({v.sql} AS {duckdb(as_decimal(v.type))})" for v in (left, right))
         if sign != "/":
             return Value(f"CAST({a} {sign} {b} AS {duckdb(result)})", result)
-        # DuckDB divides decimals as doubles: rounding to the scale gives Trino's digits up to the fifteenth.
+        # DuckDB divides decimals as doubles; whole numbers of 38 digits keep every digit.
         divisor = b if self._trying else f"trino_divisor({b})"
-        quotient = f"round(CAST({a} AS DOUBLE) / CAST({divisor} AS DOUBLE), {scale})"
-        return Value(f"CAST({quotient} AS {duckdb(result)})", result)
+        return Value(f"CAST(trino_quotient({a}, {divisor}, {scale - s1 + s2}, {scale}) AS {duckdb(result)})", result)
 
     def _moment(self, sign: str, left: Value, right: Value, at: exp.Expr) -> Value:
         a, b = left.type.name, right.type.name
         moments = ("date", "timestamp", "timestamp with time zone")
         text = f"({left.sql} {sign} {right.sql})"
-        if sign in "+-" and a in moments and b in INTERVALS:
-            return Value(f"CAST({text} AS DATE)" if a == "date" else text, left.type)
         if sign == "+" and a in INTERVALS and b in moments:
-            return Value(f"CAST({text} AS DATE)" if b == "date" else text, right.type)
+            return self._moment(sign, right, left, at)
+        if sign in "+-" and a in moments and b in INTERVALS:
+            if a == TIMESTAMP_TZ.name and b == YEAR_TO_MONTH.name:
+                return Value(instant(f"({local(left, at)} {sign} {right.sql})", left.type), left.type)
+            return Value(f"CAST({text} AS DATE)" if a == "date" else text, left.type)
         if sign == "-" and a in moments and b in moments:
             sql = f"(CAST({left.sql} AS TIMESTAMP) - CAST({right.sql} AS TIMESTAMP))"
             return Value(sql, DAY_TO_SECOND)
@@ -474,6 +558,7 @@ class Expressions(ABC):
             else:
                 when = self._value(branch.this, scope)
                 self._same_type(branch, "=", operand, when)
+                _refuse_nested(branch, "CASE", operand, when)
             result = self._value(branch.args["true"], scope)
             results.append(result.type)
             texts.append(f"WHEN {when.sql} THEN {result.sql}")
@@ -495,17 +580,36 @@ class Expressions(ABC):
     # casts
 
     def _cast(self, node: exp.Cast, scope: Scope) -> Value:
+        literally = isinstance(node.this, exp.Literal) and node.this.is_string
         try:
-            to = parse_type(node.args["to"].sql("trino"))
+            # sqlglot counts the digits of a literal's second: TIMESTAMP '…:07.5' is of type timestamp(1) to it.
+            whole = node.args["to"].sql("trino")
+            to = parse_type(re.sub(r"(?<=^TIMESTAMP)\(\d+\)", "", whole) if literally else whole)
         except UnknownType as error:
+            if error.known:
+                raise not_supported(node, f"The type {error}") from None
             raise failure("TYPE_NOT_FOUND", node, str(error)) from None
         attempt = isinstance(node, exp.TryCast)
-        if isinstance(node.this, exp.Literal) and node.this.is_string and to.name.startswith("timestamp"):
-            text = node.this.name
-            if to == TIMESTAMP and re.search(r"[\d.]\s*([+-]\d\d:\d\d|Z|[A-Za-z]+(/\w+)?)$", text):
-                to = TIMESTAMP_TZ
-            return Value(f"{'TRY_' if attempt else ''}CAST({literal(text)} AS {duckdb(to)})", to)
+        if literally and to.name.startswith("timestamp"):
+            return self._moment_literal(node, to, attempt=attempt)
         return self._cast_value(self._value(node.this, scope), to, node, attempt=attempt)
+
+    def _moment_literal(self, node: exp.Cast, to: Type, *, attempt: bool) -> Value:
+        """Read a literal of a time: `TIMESTAMP '…'` that names a zone is a timestamp with time zone, in that zone."""
+        text = node.this.name
+        found = _MOMENT.fullmatch(text)
+        if found is None:
+            if attempt:
+                return Value(f"CAST(NULL AS {duckdb(to)})", to)
+            raise failure("INVALID_LITERAL", node, f"'{text}' is not a valid TIMESTAMP literal")
+        if len((found["fraction"] or "").rstrip("0")) > 3:
+            raise not_supported(node, "A timestamp with more than three digits of a second")
+        clock = f"{found['date']} {found['minutes'] or '00:00'}:{found['seconds'] or '00'}.{found['fraction'] or '0'}"
+        moment = f"CAST({literal(clock)} AS TIMESTAMP)"
+        if found["zone"] is None:
+            return Value(moment if to == TIMESTAMP else instant(moment, to), to)
+        zoned = Type(TIMESTAMP_TZ.name, zone=zone_of("UTC" if found["zone"] == "Z" else found["zone"], node))
+        return Value(instant(moment, zoned), zoned)
 
     def _cast_value(self, value: Value, to: Type, at: exp.Expr, *, attempt: bool) -> Value:
         """Cast as Trino does where DuckDB would be more lenient, round otherwise or write otherwise."""
@@ -515,41 +619,76 @@ class Expressions(ABC):
         def cast(sql: str) -> Value:
             return Value(f"{word}({sql} AS {duckdb(to)})", to)
 
-        if value.type == ZONED:
-            if b in {"date", "timestamp"}:
-                return cast(value.sql)
-            raise not_supported(at, f"Casting a timestamp in another time zone to {to}")
         if a == "unknown" or value.type == to:
             return cast(value.sql)
+        if a == "timestamp with time zone":
+            if b == a:
+                return value
+            if b in {"date", "timestamp", "time"}:
+                return cast(local(value, at))
         if b == "varchar":
-            shown = as_varchar(value)
+            shown = f"trino_json_text({value.sql})" if a == "json" else as_varchar(value, at)
             if shown is None:
                 raise failure("TYPE_MISMATCH", at, f"Cannot cast {value.type} to {to}")
             return Value(f"substr({shown}, 1, {to.size[0]})" if to.size else shown, to)
         if b == "json":
-            return Value(f"to_json({value.sql})", to)
+            document = as_json(value)
+            if document is None:
+                raise not_supported(at, f"Casting {value.type} to json")
+            return Value(document, to)
         if a == "json":
-            return cast(f"json_extract_string({value.sql}, '$')" if b in (*NUMBERS, "boolean") else value.sql)
-        if a == "varchar" and b in INTEGERS:
-            # '1.5' is no whole number in Trino; DuckDB would round it.
-            return cast(f"translate({value.sql}, '.eE', '???')")
-        if a == "varchar" and b in {"timestamp", "timestamp with time zone"}:
-            return cast(f"replace({value.sql}, 'T', '?')")
+            text = f"json_extract_string({value.sql}, '$')"
+            if b in INTEGERS:
+                return cast(f"round({word}({text} AS DECIMAL(38, 10)))")
+            return cast(text if b in (*NUMBERS, "boolean") else value.sql)
+        if a == "varchar" and b in _FORMS:
+            # DuckDB reads more than Trino does: '1.5' as a whole number, '2026-11-20T09:00:00' as a timestamp.
+            form, words = _FORMS[b]
+            before, _, after = words.partition("{}")
+            wrong = f"error({literal(f'INVALID_CAST_ARGUMENT: {before}')} || {value.sql} || {literal(after)})"
+            fits = f"{value.sql} IS NULL OR regexp_full_match({value.sql}, {literal(form)})"
+            return cast(f"CASE WHEN {fits} THEN {value.sql} ELSE {'NULL' if attempt else wrong} END")
         if a in {"double", "real"} and b in INTEGERS:
             # Trino rounds halves away from zero, DuckDB to the even neighbour.
             return cast(f"round({value.sql})")
         scalar = {
-            "varchar": {*NUMBERS, "boolean", "date", "varbinary"},
+            "varchar": {*NUMBERS, "boolean", "time", "uuid"},
             "boolean": set(NUMBERS),
             "date": {"timestamp", "timestamp with time zone"},
             "timestamp": {"date", "timestamp with time zone", "time"},
-            "timestamp with time zone": {"date", "timestamp", "time"},
             **{number: {*NUMBERS, "boolean"} for number in NUMBERS},
         }
         nested = a == b and a in {"array", "map", "row"} and len(value.type.of) == len(to.of)
         if not nested and b not in scalar.get(a, set()):
             raise failure("TYPE_MISMATCH", at, f"Cannot cast {value.type} to {to}")
+        if nested:
+            return Value(self._cast_inside(value, to, at, attempt=attempt), to)
         return cast(value.sql)
+
+    def _cast_inside(self, value: Value, to: Type, at: exp.Expr, *, attempt: bool) -> str:
+        """Cast the elements of an array, the keys and values of a map or the fields of a row, each as Trino does."""
+        if to.name == "row":
+            fields = [
+                self._cast_value(Value(field_of(value, place), kind), of, at, attempt=attempt).sql
+                for place, (kind, of) in enumerate(zip(value.type.of, to.of, strict=True))
+            ]
+            made = f"CAST(row({', '.join(fields)}) AS {duckdb(to)})"
+            return f"CASE WHEN {value.sql} IS NOT NULL THEN {made} END"
+        item = self._variable()
+        if to.name == "array":
+            inner = self._cast_value(Value(item, value.type.of[0]), to.of[0], at, attempt=attempt)
+            return f"list_transform({value.sql}, lambda {item}: {inner.sql})"
+        key, of = (
+            self._cast_value(Value(f"{item}.{name}", kind), into, at, attempt=attempt).sql
+            for name, kind, into in zip(("key", "value"), value.type.of, to.of, strict=True)
+        )
+        pairs = f"list_transform(map_entries({value.sql}), lambda {item}: struct_pack(k := {key}, v := {of}))"
+        return f"CAST(map_from_entries({pairs}) AS {duckdb(to)})"
+
+    def _variable(self) -> str:
+        """Return a name for a lambda's variable that no column and no other variable has."""
+        self._variables += 1
+        return f'"\u03bb{self._variables}\u03bb"'
 
     # functions
 
@@ -565,17 +704,33 @@ class Expressions(ABC):
 
     def _trim(self, node: exp.Trim, scope: Scope) -> Value:
         name = {"LEADING": "ltrim", "TRAILING": "rtrim"}.get(str(node.args.get("position") or "").upper(), "trim")
-        values = self._values_of([part for part in (node.this, node.expression) if part], scope)
-        return Value(f"{name}({', '.join(value.sql for value in values)})", VARCHAR)
+        return self._call(node, name, [part for part in (node.this, node.expression) if part], scope)
 
     def _at_time_zone(self, node: exp.AtTimeZone, scope: Scope) -> Value:
         return self._in_zone(node, node.this, node.args["zone"], scope)
 
     def _in_zone(self, at: exp.Expr, moment: exp.Expr, zone: exp.Expr, scope: Scope) -> Value:
-        value, name = self._value(moment, scope), self._value(zone, scope)
-        if value.type not in (TIMESTAMP, TIMESTAMP_TZ) or name.type.name != "varchar":
+        value = self._value(moment, scope)
+        if value.type.name not in {"timestamp", "timestamp with time zone"}:
             raise failure("TYPE_MISMATCH", at, "Type of value must be a time or timestamp with or without time zone")
-        return Value(f"timezone({name.sql}, CAST({value.sql} AS TIMESTAMPTZ))", ZONED)
+        return Value(f"CAST({value.sql} AS TIMESTAMPTZ)", self._zoned(zone, scope))
+
+    def _with_timezone(self, at: exp.Expr, moment: exp.Expr, zone: exp.Expr, scope: Scope) -> Value:
+        value = self._value(moment, scope)
+        if value.type.name != "timestamp":
+            text = f"Unexpected parameters ({value.type}, varchar) for function with_timezone"
+            raise failure("FUNCTION_NOT_FOUND", at, text)
+        zoned = self._zoned(zone, scope)
+        return Value(instant(value.sql, zoned), zoned)
+
+    def _zoned(self, node: exp.Expr, scope: Scope) -> Type:
+        """Return the type of timestamps in the zone that an expression names."""
+        if isinstance(node, exp.Literal) and node.is_string:
+            return Type(TIMESTAMP_TZ.name, zone=zone_of(node.name, node))
+        value = self._value(node, scope)
+        if value.type.name != "varchar":
+            raise failure("TYPE_MISMATCH", node, f"A time zone is a varchar, not {value.type}")
+        return Type(TIMESTAMP_TZ.name, zone=value.sql)
 
     def _listagg(self, node: exp.GroupConcat, scope: Scope) -> Value:
         return self._aggregate_text(node, scope, "", "")
@@ -669,8 +824,39 @@ class Expressions(ABC):
             return self._row(arguments, scope)
         if name == "now":
             return self._current(exp.CurrentTimestamp(), scope)
-        if name == "at_timezone" and len(arguments) == 2:
-            return self._in_zone(node, arguments[0], arguments[1], scope)
+        if len(arguments) == 2 and name in {"at_timezone", "with_timezone"}:
+            method = self._in_zone if name == "at_timezone" else self._with_timezone
+            return method(node, arguments[0], arguments[1], scope)
+        if name == "from_unixtime" and len(arguments) == 2:
+            return Value(self._call(node, name, arguments[:1], scope).sql, self._zoned(arguments[1], scope))
+        if name == "from_iso8601_timestamp" and len(arguments) == 1 and isinstance(arguments[0], exp.Literal):
+            offset = re.search(r"T.*?([+-]\d\d):?(\d\d)?$", arguments[0].name)
+            zone = zone_of(f"{offset[1]}:{offset[2] or '00'}", node) if offset else TIMESTAMP_TZ.zone
+            text = f"trino_iso8601({literal(arguments[0].name)}, '(Z|[+-]\\d\\d(:?\\d\\d)?)?')"
+            return Value(text, Type(TIMESTAMP_TZ.name, zone=zone))
+        if name == "date" and len(arguments) == 1:
+            return self._cast_value(self._value(arguments[0], scope), DATE, node, attempt=False)
+        if name == "normalize" and len(arguments) == 2:
+            form = literal(arguments[1].name.upper())
+            return Value(f"trino_normalize({self._value(arguments[0], scope).sql}, {form})", VARCHAR)
+        if name == "to_iso8601" and len(arguments) == 1:
+            moment = self._value(arguments[0], scope).type
+            if moment.name == TIMESTAMP_TZ.name and moment.zone != TIMESTAMP_TZ.zone:
+                raise not_supported(node, "to_iso8601 of a timestamp in another time zone than UTC")
+        if name in {"format_datetime", "parse_datetime"} and len(arguments) == 2 and _names_zone(arguments[1]):
+            if name == "format_datetime":
+                return self._formatted_zone(node, arguments[0], arguments[1].name, scope)
+            return self._parsed_zone(node, arguments[0], arguments[1].name, scope)
+        if name == "approx_percentile" and len(arguments) > 1 and arguments[-1].find(exp.Neg):
+            raise failure("INVALID_FUNCTION_ARGUMENT", node, "Percentile must be between 0 and 1")
+        if name == JSON_VALUE_RETURNING:
+            return self._json_value(node, arguments, scope)
+        if name == "typeof" and len(arguments) == 1:
+            return Value(literal(str(self._value(arguments[0], scope).type)), VARCHAR)
+        if name == "format" and arguments:
+            return self._format(node, arguments, scope)
+        if name == "array_join" and len(arguments) in {2, 3}:
+            return self._array_join(node, arguments, scope)
         if name == "grouping":
             with self._keyed(None):
                 inside = ", ".join(value.sql for value in self._values_of(arguments, scope))
@@ -718,74 +904,201 @@ class Expressions(ABC):
             literal_only = taken and all(function.parameter(position) in LITERALS for function in taken)
             if not isinstance(part, exp.Lambda) and not literal_only:
                 values[position] = self._value(part, scope)
+        name = overloads[0].name
+        if name in _EQUALLING and any(value.type.of for value in values.values()):
+            if name == "nullif" and len(values) == 2 and common(values[0].type, values[1].type):
+                same = f"CASE WHEN {self._equal(values[0], values[1])} THEN NULL ELSE {values[0].sql} END"
+                return Value(same, values[0].type)
+            nested = [of for value in values.values() for of in value.type.of if of.of]
+            if name == "contains" and len(values) == 2 and values[0].type.name == "array" and nested:
+                item = self._variable()
+                equal = self._equal(Value(item, values[0].type.of[0]), values[1])
+                found_there = f"trino_any(list_transform({values[0].sql}, lambda {item}: {equal}))"
+                return Value(f"CASE WHEN {values[1].sql} IS NOT NULL THEN {found_there} END", BOOLEAN)
+            if nested:
+                raise not_supported(node, f"{name} of arrays, maps or rows inside an array")
+        if name in _ORDERING:
+            inside = {
+                i: Value("", value.type.of[0] if name.startswith("array_") and value.type.of else value.type)
+                for i, value in values.items()
+            }
+            for i, value in inside.items():
+                if value.type.of and name.startswith("array_"):
+                    raise not_supported(node, f"{name} of arrays or rows")
+                if value.type.of and (name not in {"min_by", "max_by"} or i == 1):
+                    values[i] = Value(self._orderable(values[i]), value.type)
         for function in taken:
             found = self._fit(function, parts, values, scope)
             if found is not None:
                 texts, binding = found
                 if distinct:
                     texts[0] = f"DISTINCT {texts[0]}"
-                result = ZONED if self._zoned(function, values) else binding.type_of(function.result)
-                kind = TIMESTAMP if result == ZONED else result
-                text = fill(function.template, texts, kind, {"order": order, "nulls": nulls})
-                return Value(text.replace("@", suffix), result)
+                result = binding.type_of(function.result)
+                extra = {"order": order, "nulls": nulls, "~": self._variable() if "{~}" in function.template else ""}
+                text = fill(function.template, texts, result, extra).replace("@", suffix)
+                clock = function.result == "zoned" and texts[0] not in _FIXED
+                return Value(instant(text, result) if clock else text, result)
+        if any(isinstance(part, exp.Lambda) for part in parts) and not any(
+            "->" in "".join(f.parameters) for f in taken
+        ):
+            raise not_supported(node, f"{overloads[0].name} with a lambda")
         kinds = ", ".join(_shown(values[i]) if i in values else "function" for i in range(len(parts)))
         expected = "; ".join(f"{f.name}({', '.join(f.parameters)})" for f in overloads)
         text = f"Unexpected parameters ({kinds}) for function {overloads[0].name}. Expected: {expected}"
         raise failure("FUNCTION_NOT_FOUND", node, text)
 
-    def _zoned(self, function: Function, values: Mapping[int, Value]) -> bool:
-        return function.name == "date_trunc" and any(value.type == ZONED for value in values.values())
-
     def _fit(
         self, function: Function, parts: Sequence[exp.Expr], values: Mapping[int, Value], scope: Scope
-    ) -> tuple[list[str], Binding] | None:
+    ) -> tuple[list[str | Lambda], Binding] | None:
         """Return the arguments' texts and the types they bind, or None when the line does not fit."""
         binding = Binding()
         for position, value in values.items():
-            kind = value.type
-            if kind == ZONED:
-                if function.name not in _TAKES_ZONED:
-                    raise not_supported(parts[position], f"{function.name} of a timestamp in another time zone")
-                kind = TIMESTAMP
-            if not binding.fit(function.parameter(position), kind):
+            if not binding.fit(function.parameter(position), value.type):
                 return None
-        texts: list[str] = []
+        texts: list[str | Lambda] = []
         for position, part in enumerate(parts):
             parameter = function.parameter(position)
             if position in values:
-                texts.append(values[position].sql)
+                value = values[position]
+                clock = parameter == "moment" or (parameter == "zoned" and texts[0] not in _FIXED)
+                text = local(value, part) if clock else value.sql
+                widened = (
+                    parameter in {"bigint", "double"} and value.type.name in NUMBERS and value.type.name != parameter
+                )
+                texts.append(f"CAST({text} AS {parameter.upper()})" if widened else text)
             elif isinstance(part, exp.Lambda) and "->" in parameter:
                 texts.append(self._lambda(part, parameter, binding, scope))
             elif parameter in LITERALS:
-                texts.append(self._pattern(part, parameter))
+                texts.append(self._translated_literal(part, parameter))
             else:
                 return None
         return texts, binding
 
-    def _lambda(self, node: exp.Lambda, parameter: str, binding: Binding, scope: Scope) -> str:
+    def _lambda(self, node: exp.Lambda, parameter: str, binding: Binding, scope: Scope) -> Lambda:
         takes, gives = parameter.split("->")
         names = [variable.name.lower() for variable in node.expressions]
-        self._lambdas.append({name: binding.type_of(takes) for name in names})
+        kinds = [binding.type_of(kind) for kind in takes.split(" ")]
+        if len(names) != len(kinds):
+            raise failure("TYPE_MISMATCH", node, f"A lambda takes {len(kinds)} arguments here, not {len(names)}")
+        variables = tuple(self._variable() for _ in names)
+        self._lambdas.append({n: Value(v, kind) for n, v, kind in zip(names, variables, kinds, strict=True)})
         try:
             body = self._value(node.this, scope)
         finally:
             self._lambdas.pop()
         if not binding.fit(gives, body.type):
             raise failure("TYPE_MISMATCH", node, f"A lambda returns {body.type} where {gives} is expected")
-        return f"lambda {', '.join(quoted(name) for name in names)}: {body.sql}"
+        return Lambda(variables, body.sql)
 
-    def _pattern(self, node: exp.Expr, kind: str) -> str:
+    def _translated_literal(self, node: exp.Expr, kind: str) -> str:
+        """Translate an argument that must be a literal, because DuckDB has other words for what it says."""
         if not (isinstance(node, exp.Literal) and node.is_string):
-            raise not_supported(node, "A date pattern or unit that is not a literal")
+            raise not_supported(node, f"{LITERALS[kind]} that is not a literal")
         text = str(node.this)
         if kind == "unit":
             if text.lower() not in UNITS:
                 raise failure("INVALID_FUNCTION_ARGUMENT", node, f"'{text}' is not a valid Timestamp field")
             return literal(text.lower())
+        if kind == "path":
+            path = json_path(text)
+            if path is None:
+                raise not_supported(node, f"The JSON path {text}")
+            return literal(path)
+        if kind == "replacement":
+            return literal(_replacement(node, text))
         try:
             return literal(dates.from_mysql(text) if kind == "pattern" else dates.from_joda(text))
         except dates.UnknownPattern as error:
             raise not_supported(node, f"The date pattern {error}") from None
+
+    def _json_value(self, at: exp.Expr, arguments: Sequence[exp.Expr], scope: Scope) -> Value:
+        """Translate JSON_VALUE(… RETURNING type); what cannot be cast is null, as NULL ON ERROR says."""
+        text, path = self._values_of(arguments[:2], scope)
+        kind = parse_type(arguments[2].name)
+        if kind.name not in {*INTEGERS, "double", "boolean", "varchar"} or kind.size:
+            raise not_supported(at, f"JSON_VALUE returning {kind}")
+        if {text.type.name, path.type.name} - {"varchar", "unknown"}:
+            words = f"Unexpected parameters ({text.type}, {path.type}) for function json_value"
+            raise failure("FUNCTION_NOT_FOUND", at, words)
+        found = f"trino_json_value_of({text.sql}, {path.sql}, {literal(kind.name)})"
+        return Value(f"TRY_CAST({found} AS {duckdb(kind)})", kind)
+
+    def _formatted_zone(self, at: exp.Expr, moment: exp.Expr, pattern: str, scope: Scope) -> Value:
+        """Format a moment by a Joda pattern that shows its zone."""
+        value = self._value(moment, scope)
+        if value.type.name != TIMESTAMP_TZ.name:
+            words = "format_datetime for TIMESTAMP type, cannot use 'Z' nor 'z' in format, as this type does not contain TZ information"  # noqa: E501
+            raise failure("INVALID_FUNCTION_ARGUMENT", at, words)
+        clock = local(value, at)
+        utc = value.type.zone == TIMESTAMP_TZ.zone
+        minutes = f"CAST(date_diff('minute', CAST({value.sql} AS TIMESTAMP), {clock}) AS INTEGER)"
+        texts = []
+        for part in dates.split_zones(pattern):
+            match part:
+                case "Z" | "ZZ":
+                    colon = ":" if part == "ZZ" else ""
+                    texts.append(literal(f"+00{colon}00") if utc else f"trino_offset({minutes}, {literal(colon)})")
+                case "z" | "ZZZ" if utc or (part == "ZZZ" and value.type.zone.startswith("'")):
+                    texts.append(value.type.zone)
+                case "z" | "ZZZ":
+                    raise not_supported(at, f"The date pattern {part} in another time zone than UTC")
+                case _:
+                    texts.append(f"strftime({clock}, {self._date_pattern(part, at)})")
+        return Value(f"({' || '.join(texts)})", VARCHAR)
+
+    def _parsed_zone(self, at: exp.Expr, text: exp.Expr, pattern: str, scope: Scope) -> Value:
+        """Parse a text by a Joda pattern with an offset: the moment is in the zone of that offset."""
+        parts = dates.split_zones(pattern)
+        zones = [part for part in parts if dates.names_zone(part)]
+        if len(zones) != 1 or zones[0] not in {"Z", "ZZ"}:
+            raise not_supported(at, f"The date pattern {pattern} in parse_datetime")
+        value = self._value(text, scope)
+        if value.type.name not in {"varchar", "unknown"}:
+            raise failure("FUNCTION_NOT_FOUND", at, f"Unexpected parameters ({value.type}) for function parse_datetime")
+        form = "".join("%z" if part in zones else self._date_pattern(part, at)[1:-1] for part in parts)
+        zone = ""  # what a column's texts say differs from row to row
+        if isinstance(text, exp.Literal) and parts[-1] in zones:
+            offset = re.search(r"([+-]\d\d):?(\d\d)$", text.name)
+            if offset is None:
+                words = f'Invalid format: "{text.name}"'
+                raise failure("INVALID_FUNCTION_ARGUMENT", at, words)
+            zone = zone_of(f"{offset[1]}:{offset[2]}", at)
+        return Value(f"CAST(strptime({value.sql}, '{form}') AS TIMESTAMPTZ)", Type(TIMESTAMP_TZ.name, zone=zone))
+
+    def _date_pattern(self, text: str, at: exp.Expr) -> str:
+        try:
+            return literal(dates.from_joda(text))
+        except dates.UnknownPattern as error:
+            raise not_supported(at, f"The date pattern {error}") from None
+
+    def _format(self, node: exp.Expr, arguments: Sequence[exp.Expr], scope: Scope) -> Value:
+        """Translate Java's format: https://trino.io/docs/current/functions/conversion.html#formatting."""
+        pattern = arguments[0]
+        if not (isinstance(pattern, exp.Literal) and pattern.is_string):
+            raise not_supported(node, "A format that is not a literal")
+        values = iter(self._values_of(arguments[1:], scope))
+        texts = []
+        for part in _FORMAT.finditer(pattern.name):
+            if part["kind"] in {None, "%"}:
+                texts.append(literal(part["text"] or "%"))
+            elif value := next(values, None):
+                texts.append(_formatted(value, part, node))
+            else:
+                raise failure("INVALID_FUNCTION_ARGUMENT", node, f"Invalid format string: {pattern.name}")
+        return Value(f"({' || '.join(texts) or literal('')})", VARCHAR)
+
+    def _array_join(self, node: exp.Expr, arguments: Sequence[exp.Expr], scope: Scope) -> Value:
+        array, *texts = self._values_of(arguments, scope)
+        if array.type.name != "array" or any(text.type.name != "varchar" for text in texts):
+            wrong = f"Unexpected parameters ({array.type}, …) for function array_join"
+            raise failure("FUNCTION_NOT_FOUND", node, wrong)
+        item = self._variable()
+        shown = as_varchar(Value(item, array.type.of[0]), node)
+        if shown is None:
+            raise failure("INVALID_FUNCTION_ARGUMENT", node, f"Input type {array.type.of[0]} not supported")
+        if len(texts) > 1:
+            shown = f"coalesce({shown}, {texts[1].sql})"
+        return Value(f"array_to_string(list_transform({array.sql}, lambda {item}: {shown}), {texts[0].sql})", VARCHAR)
 
     def _aggregates(self, node: exp.Expr | Field) -> bool:
         """Return whether an expression has an aggregate of its own SELECT."""
@@ -794,8 +1107,11 @@ class Expressions(ABC):
         if isinstance(node, exp.Query):
             return False
         if isinstance(node, exp.Window):
+            function = node.this
+            while isinstance(function, exp.Filter | exp.IgnoreNulls | exp.RespectNulls):
+                function = function.this
             return any(self._aggregates(part) for part in children(node) if part is not node.this) or any(
-                self._aggregates(part) for part in children(node.this)
+                self._aggregates(part) for part in children(function)
             )
         if isinstance(node, exp.GroupConcat):
             return True
@@ -806,7 +1122,7 @@ class Expressions(ABC):
         return any(self._aggregates(part) for part in children(node))
 
 
-def as_varchar(value: Value) -> str | None:
+def as_varchar(value: Value, at: exp.Expr | None = None) -> str | None:
     """Return the DuckDB expression of a value as Trino writes it, or None for a type that has no text."""
     sql, name = value.sql, value.type.name
     if name == "varchar":
@@ -816,12 +1132,129 @@ def as_varchar(value: Value) -> str | None:
     if name == "timestamp":
         return f"strftime({sql}, '%Y-%m-%d %H:%M:%S.%g')"
     if name == "timestamp with time zone":
-        return f"strftime({sql}, '%Y-%m-%d %H:%M:%S.%g UTC')"
-    if name == "json":
-        return f"json_extract_string({sql}, '$')"
-    if name in {*INTEGERS, "decimal", "boolean", "date", "time", "unknown"}:
+        return f"strftime({local(value, at)}, '%Y-%m-%d %H:%M:%S.%g ') || {value.type.zone}"
+    if name == "time":
+        return f"strftime(DATE '1970-01-01' + {sql}, '%H:%M:%S.%g')"
+    if name in {*INTEGERS, "decimal", "boolean", "date", "unknown", "uuid"}:
         return f"CAST({sql} AS VARCHAR)"
     return None
+
+
+def as_json(value: Value) -> str | None:
+    """Return the DuckDB expression of a value as a JSON document, or None where Trino's may be another one."""
+    sql, name = value.sql, value.type.name
+    plain = {"varchar", "boolean", *INTEGERS}
+    match name:
+        case "json":
+            return sql
+        case "decimal" | "double" | "real":
+            return f"CAST({as_varchar(value)} AS JSON)"
+        case "date" | "timestamp":
+            return f"to_json({as_varchar(value)})"
+        case "map" if value.type.of[0].name == "varchar" and value.type.of[1].name in plain:
+            return f"CAST(trino_json_parse(CAST(to_json({sql}) AS VARCHAR)) AS JSON)"
+    if name in plain or name == "unknown":
+        return f"to_json({sql})"
+    if name in {"array", "row"} and {of.name for of in value.type.of} <= plain and all(value.type.fields):
+        return f"to_json({sql})"
+    return None
+
+
+def _names_zone(pattern: exp.Expr) -> bool:
+    literally = isinstance(pattern, exp.Literal) and pattern.is_string
+    return literally and any(map(dates.names_zone, dates.split_zones(pattern.name)))
+
+
+def _refuse_nested(at: exp.Expr, word: str, *values: Value) -> None:
+    """Refuse to look for equal arrays, maps or rows where DuckDB does it, to which nulls inside them are equal."""
+    if any(value.type.of for value in values):
+        raise not_supported(at, f"{word} over arrays, maps or rows")
+
+
+def _refuse_order(at: exp.Expr, kind: Type) -> None:
+    if kind.of:
+        raise not_supported(at, f"ORDER BY a column of type {kind} by its name or number")
+
+
+def _ordered_type(kind: Type) -> bool:
+    return kind.name not in {"map", "json"} and all(map(_ordered_type, kind.of))
+
+
+def zone_of(name: str, at: exp.Expr) -> str:
+    """Return a time zone as a literal; raises QueryFailed for one that is not known."""
+    if not re.fullmatch(r"[+-]\d{2}:\d{2}", name) and name not in available_timezones():
+        raise failure("INVALID_FUNCTION_ARGUMENT", at, f"'{name}' is not a valid time zone")
+    return literal("UTC" if name in {"+00:00", "-00:00", "GMT", "Zulu", "Etc/UTC"} else name)
+
+
+def _ahead(zone: str) -> str | None:
+    """Return the interval by which an offset's clock is ahead of UTC's, or None for a zone with a name."""
+    found = re.fullmatch(r"'([+-])(\d{2}):(\d{2})'", zone)
+    return f"to_minutes({found[1]}{int(found[2]) * 60 + int(found[3])})" if found else None
+
+
+def local(value: Value, at: exp.Expr | None) -> str:
+    """Return what the clock shows at a moment, as a timestamp without a zone; a date and a timestamp are themselves."""
+    if value.type.name != TIMESTAMP_TZ.name:
+        return value.sql
+    if not value.type.zone:
+        raise not_supported(at, "Showing or taking apart a timestamp in a time zone of its row")
+    if value.type.zone == TIMESTAMP_TZ.zone:
+        return f"CAST({value.sql} AS TIMESTAMP)"
+    if ahead := _ahead(value.type.zone):
+        return f"(CAST({value.sql} AS TIMESTAMP) + {ahead})"
+    return f"timezone({value.type.zone}, {value.sql})"
+
+
+def instant(sql: str, kind: Type) -> str:
+    """Return the moment at which the clock of a type's zone shows a timestamp."""
+    if ahead := _ahead(kind.zone):
+        return f"CAST({sql} - {ahead} AS TIMESTAMPTZ)"
+    return f"CAST({sql} AS TIMESTAMPTZ)" if kind.zone == TIMESTAMP_TZ.zone else f"timezone({kind.zone}, {sql})"
+
+
+def field_of(value: Value, place: int) -> str:
+    """Return a field of a row by its place; DuckDB finds it by its name where all fields have one."""
+    if all(value.type.fields):
+        return f"struct_extract({value.sql}, {literal(value.type.fields[place])})"
+    return f"struct_extract({value.sql}, {place + 1})"
+
+
+def json_path(text: str) -> str | None:
+    """Return the DuckDB path of a Trino JSON path, or None for one that DuckDB might read otherwise."""
+    part = r"\.([A-Za-z_][\w$:/@|#-]*)|\[(\d+)\]|\[\"([^\"\\]*)\"\]"
+    if not re.fullmatch(rf"\$({part})*", text):
+        return None
+    return "$" + "".join(f"[{place}]" if place else f'."{name or key}"' for name, place, key in re.findall(part, text))
+
+
+def _replacement(node: exp.Expr, text: str) -> str:
+    r"""Translate what a regular expression's matches become: `$1` is the first group, `\$` a dollar."""
+    made = ""
+    for part in re.finditer(r"\\(?P<plain>.)|\$(?P<group>\d)(?!\d)|(?P<odd>\$)|(?P<letter>.)", text, re.DOTALL):
+        if part["odd"]:
+            raise not_supported(node, f"The replacement {text}")
+        plain = part["plain"] or part["letter"] or ""
+        made += f"\\{part['group']}" if part["group"] else plain.replace("\\", "\\\\")
+    return made
+
+
+def _formatted(value: Value, part: re.Match[str], at: exp.Expr) -> str:
+    """Translate one conversion of a format, such as `%,d`."""
+    flags, width, digits = part["flags"], part["width"], part["digits"]
+    comma = "," if "," in flags else ""
+    match part["kind"]:
+        case "s" if not (flags or width or digits) and (shown := as_varchar(value, at)):
+            return f"coalesce({shown}, 'null')"
+        case "d" if value.type.name in INTEGERS and not digits and not (comma and width):
+            zero = "0" if "0" in flags else ">" if width else ""
+            return f"format({literal(f'{{:{zero}{width}{comma}d}}')}, {value.sql})"
+        case "f" if value.type.name in {"double", "real", "decimal"} and not width:
+            # Java rounds the decimal digits, halves up; what is rounded so has one text.
+            places = int(digits or 6)
+            rounded = f"CAST(CAST(CAST({value.sql} AS VARCHAR) AS DECIMAL(38, {places})) AS DOUBLE)"
+            return f"format({literal(f'{{:{comma}.{places}f}}')}, {rounded})"
+    raise not_supported(at, f"The format {part[0]} of {value.type}")
 
 
 def _shown(value: Value) -> str:
@@ -839,6 +1272,28 @@ def not_aggregate(at: exp.Expr | None, name: str) -> QueryFailed:
     return failure("EXPRESSION_NOT_AGGREGATE", at, text)
 
 
+_MOMENT = re.compile(
+    r"\s*(?P<date>\d{1,5}-\d{1,2}-\d{1,2})"
+    r"(?: (?P<minutes>\d{1,2}:\d{1,2})(?::(?P<seconds>\d{1,2})(?:\.(?P<fraction>\d+))?)?)?"
+    r"(?:\s*(?P<zone>[+-]\d{2}:\d{2}|[A-Za-z]\S*))?\s*"
+)
+_FORMAT = re.compile(
+    r"(?P<text>[^%]+)|%(?P<flags>[,0]*)(?P<width>[1-9]\d*)?(?:\.(?P<digits>\d+))?(?P<kind>[a-zA-Z%])", re.DOTALL
+)
+# The texts that Trino casts to a type, and what it says of others.
+_CLOCK = r"\s*\d{1,5}-\d{1,2}-\d{1,2}( \d{1,2}:\d{1,2}(:\d{1,2}(\.\d+)?)?)?"
+_FORMS = {
+    "tinyint": (r"[+-]?\d+", "Cannot cast '{}' to TINYINT"),
+    "smallint": (r"[+-]?\d+", "Cannot cast '{}' to SMALLINT"),
+    "integer": (r"[+-]?\d+", "Cannot cast '{}' to INT"),
+    "bigint": (r"[+-]?\d+", "Cannot cast '{}' to BIGINT"),
+    "date": (r"\s*[+-]?\d+-\d{1,2}-\d{1,2}\s*", "Value cannot be cast to date: {}"),
+    "timestamp": (rf"{_CLOCK}\s*", "Value cannot be cast to timestamp: {}"),
+    # Of zones, which a column may mix, only UTC is read.
+    "timestamp with time zone": (
+        rf"{_CLOCK}( ?(UTC|Z|[+]00:00))?\s*", "Value cannot be cast to timestamp with time zone: {}",
+    ),
+}  # fmt: skip
 _COMPARISONS = {
     exp.EQ: "=",
     exp.NEQ: "<>",
@@ -849,6 +1304,10 @@ _COMPARISONS = {
     exp.NullSafeEQ: "IS NOT DISTINCT FROM",
     exp.NullSafeNEQ: "IS DISTINCT FROM",
 }
+_EQUALLING = frozenset({
+    "array_position", "array_remove", "arrays_overlap", "contains", "contains_sequence", "nullif",
+})  # fmt: skip
+_ORDERING = frozenset({"array_max", "array_min", "array_sort", "greatest", "least", "max", "max_by", "min", "min_by"})
 _ARITHMETIC = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
 
 _METHODS: dict[type[exp.Expr], Callable[[Expressions, Any, Scope], Value]] = {
@@ -866,6 +1325,7 @@ _METHODS: dict[type[exp.Expr], Callable[[Expressions, Any, Scope], Value]] = {
     exp.Localtimestamp: Expressions._current,
     exp.Array: Expressions._array,
     exp.Paren: Expressions._paren,
+    exp.Tuple: Expressions._tuple,
     exp.And: Expressions._logical,
     exp.Or: Expressions._logical,
     exp.Not: Expressions._not,

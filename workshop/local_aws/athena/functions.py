@@ -19,12 +19,20 @@ from workshop.local_aws.athena.trino_types import (
     parse_type,
 )
 
-LITERALS = ("unit", "pattern", "joda")
+# Arguments that must be literals, because their text is translated.
+LITERALS = {
+    "unit": "A unit of time",
+    "pattern": "A date pattern",
+    "joda": "A date pattern",
+    "path": "A JSON path",
+    "replacement": "A replacement",
+}
 WINDOW_ONLY = frozenset({
     "row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead", "first_value",
     "last_value", "nth_value",
 })  # fmt: skip
-_LETTERS = frozenset("TUKVNID")
+_LETTERS = frozenset("TUKVWNIDS")
+_NESTED = re.compile(r"(array|map|row)\((.+)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +80,21 @@ def functions() -> Functions:
             signature, template = line.split(" = ", 1)
             left, result = signature.rsplit(") -> ", 1)
             name, parameters = left.split("(", 1)
-            parts = tuple(part for part in re.split(r",\s*(?![^()]*\))", parameters) if part)
+            parts = tuple(part for part in _split(parameters) if part)
             overloads[name].append(Function(name, parts, result, template))
     return Functions(overloads, frozenset(unsupported) - overloads.keys())
+
+
+def _split(text: str) -> list[str]:
+    """Split at commas outside parentheses."""
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts]
 
 
 class Binding:
@@ -94,41 +114,69 @@ class Binding:
                 return False
             self.letters[parameter] = known
             return True
-        if match := re.fullmatch(r"(array|map)\((.+)\)", parameter):
-            inside = re.split(r",\s*(?![^()]*\))", match[2])
+        if match := _NESTED.fullmatch(parameter):
+            inside = _split(match[2])
             if kind == UNKNOWN:
                 return all(self.fit(part, UNKNOWN) for part in inside)
-            return kind.name == match[1] and all(self.fit(part, of) for part, of in zip(inside, kind.of, strict=True))
+            if kind.name != match[1] or len(kind.of) != len(inside):
+                return False
+            return all(self.fit(part, of) for part, of in zip(inside, kind.of, strict=True))
+        if parameter == "zoned":
+            self.letters["zoned"] = common(self.letters.get("zoned", kind), kind) or UNKNOWN
+            return kind.name == "timestamp with time zone"
+        if parameter == "moment":
+            return kind.name in {"date", "timestamp", "timestamp with time zone", "unknown"}
         return coercible(kind, parse_type(parameter))
 
     def type_of(self, text: str) -> Type:
         """Return the type that a parameter or a result means here."""
-        if text in _LETTERS:
+        if text in _LETTERS or text == "zoned":
             return self.letters.get(text, UNKNOWN)
         if text == "D38":
             return Type("decimal", size=(38, self.letters["D"].size[1]))
         if text == "D0":
             precision, scale = as_decimal(self.letters["D"]).size
             return Type("decimal", size=(min(38, precision - scale + min(1, scale)), 0))
-        if match := re.fullmatch(r"(array|map)\((.+)\)", text):
-            inside = re.split(r",\s*(?![^()]*\))", match[2])
-            return Type(match[1], tuple(self.type_of(part) for part in inside))
+        if match := _NESTED.fullmatch(text):
+            inside = tuple(self.type_of(part) for part in _split(match[2]))
+            return Type(match[1], inside, ("",) * len(inside) if match[1] == "row" else ())
         return parse_type(text)
 
 
-def fill(template: str, arguments: Sequence[str], result: Type, extra: Mapping[str, str]) -> str:
+@dataclass(frozen=True, slots=True)
+class Lambda:
+    """A lambda in DuckDB's SQL: the names of its variables, which no other lambda has, and its body."""
+
+    variables: tuple[str, ...]
+    body: str
+
+    def __str__(self) -> str:
+        return f"lambda {', '.join(self.variables)}: {self.body}"
+
+    def of(self, values: Sequence[str]) -> str:
+        """Return the body with expressions in the variables' places."""
+        body = self.body
+        for variable, value in zip(self.variables, values, strict=True):
+            body = body.replace(variable, value)
+        return f"({body})"
+
+
+def fill(template: str, arguments: Sequence[str | Lambda], result: Type, extra: Mapping[str, str]) -> str:
     """Put arguments into a line's DuckDB expression."""
     special: dict[str, Callable[[], str]] = {
-        "*": lambda: ", ".join(arguments),
-        "||": lambda: "(" + " || ".join(arguments) + ")",
+        "*": lambda: ", ".join(map(str, arguments)),
+        "||": lambda: "(" + " || ".join(map(str, arguments)) + ")",
         "null": lambda: " OR ".join(f"{argument} IS NULL" for argument in arguments),
         "=": lambda: duckdb(result),
+        "scale": lambda: str(result.size[1]),
     }
 
     def place(match: re.Match[str]) -> str:
-        key = match[1]
+        key, _, values = match[1].partition(":")
         if key.isdigit():
-            return arguments[int(key)]
+            argument = arguments[int(key)]
+            return argument.of(values.split(":")) if isinstance(argument, Lambda) and values else str(argument)
         return special[key]() if key in special else extra.get(key, "")
 
-    return re.sub(r"\{(\d+|\*|\|\||null|=|order|nulls)\}", place, template)
+    named = template.replace("{~}", extra.get("~", ""))
+    return re.sub(r"\{(\d+[^{}]*|\*|\|\||null|=|order|nulls|scale)\}", place, named)

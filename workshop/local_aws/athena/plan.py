@@ -1,12 +1,12 @@
 """What a statement reads: tables, queries and columns, which of them its result needs, and in which partitions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from sqlglot import exp
 
-from workshop.local_aws.athena.catalog import Table
+from workshop.local_aws.athena.catalog import Folder, Table
 from workshop.local_aws.athena.trino_types import Type
 
 CATALOG = "awsdatacatalog"
@@ -29,6 +29,7 @@ class Scan:
     fields: list["Field"] = field(default_factory=list)
     live: set[str] = field(default_factory=set)
     filters: list["Filter"] = field(default_factory=list)
+    bounds: list["Bound"] = field(default_factory=list)
 
 
 @dataclass(eq=False, slots=True)
@@ -61,12 +62,21 @@ class Field:
     hidden: bool = False
 
 
+class Bound(NamedTuple):
+    """A comparison of a column with constants, in DuckDB's SQL: what Parquet's statistics can prove to be untrue."""
+
+    column: str
+    sign: str
+    constants: tuple[str, ...]
+
+
 class Condition(NamedTuple):
     """A part of a WHERE or ON that only concerns one source: `sql` speaks of `alias` and its columns."""
 
     sql: str
     alias: str
     fields: Mapping[str, Field]
+    bound: Bound | None = None
 
 
 class Filter(NamedTuple):
@@ -83,6 +93,8 @@ class Translation(NamedTuple):
     sql: str
     columns: list[tuple[str, Type]]
     scans: list[Scan]
+    unnamed: tuple[int, ...] = ()
+    """The positions of columns that the statement gives no name; a table cannot be made of them."""
 
 
 class Tables(Protocol):
@@ -93,6 +105,15 @@ class Tables(Protocol):
 
     def has_database(self, name: str) -> bool:
         """Return whether there is a database of that name."""
+
+    def databases(self) -> Iterator[str]:
+        """Yield the names of all databases."""
+
+    def tables(self, database: str) -> Iterator[Table]:
+        """Yield the tables and views of a database."""
+
+    def registered(self, table: Table) -> Iterator[Folder]:
+        """Yield the partitions that a table has been given."""
 
 
 @dataclass(slots=True)
@@ -180,6 +201,8 @@ def push(condition: Condition, fields: Mapping[str, Field]) -> None:
         if all(column.column in keys for column in fields.values()):
             named = {name: column.column for name, column in fields.items()}
             owner.filters.append(Filter(condition.sql, condition.alias, named))
+        if condition.bound is not None and len(fields) == 1:
+            owner.bounds.append(condition.bound._replace(column=next(iter(fields.values())).column))
         return
     if owner.references > 1 or owner.bars_filters or not all(column.same for column in fields.values()):
         return

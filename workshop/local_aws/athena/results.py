@@ -1,9 +1,11 @@
 """Athena's results: how values are written, the CSV in the output location, and pages of rows."""
 
-from collections.abc import Sequence
+import io
+import re
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, BinaryIO
 
 from workshop.local_aws.athena.trino_types import LONGEST, Type
 
@@ -110,43 +112,59 @@ def _interval(value: timedelta) -> str:
 # Every value stands between quotes, and a null is nothing at all: so an empty text and a null differ.
 
 
-def to_csv(header: Sequence[str], rows: Sequence[Sequence[str | None]]) -> bytes:
+def to_csv(header: Sequence[str], rows: Iterable[Sequence[str | None]]) -> bytes:
     """Write a result as Athena does."""
-    lines = (
-        ",".join("" if value is None else '"' + value.replace('"', '""') + '"' for value in row)
-        for row in (header, *rows)
-    )
-    return "".join(line + "\n" for line in lines).encode()
+    return "".join(csv_line(row) for row in (header, *rows)).encode()
+
+
+def csv_line(row: Sequence[str | None]) -> str:
+    """Return a row of a result as Athena writes it."""
+    return ",".join("" if value is None else '"' + value.replace('"', '""') + '"' for value in row) + "\n"
+
+
+_FIELD = re.compile(rb'(?:"((?:[^"]++|"")*+)")?([,\n])')
+_CHUNK = 2**18
+
+
+def csv_rows(file: BinaryIO, start: int, count: int) -> tuple[list[list[str | None]], int | None]:
+    """Read rows that to_csv wrote, the header among them, from a byte on; also return where the next one starts."""
+    file.seek(start)
+    buffer, at = file.read(_CHUNK), 0
+    rows: list[list[str | None]] = []
+    row: list[str | None] = []
+    while len(rows) < count:
+        match = _FIELD.match(buffer, at)
+        if match is None:
+            more = file.read(max(_CHUNK, len(buffer) - at))
+            if not more:
+                return rows, None
+            start, buffer, at = start + at, buffer[at:] + more, 0
+            continue
+        at = match.end()
+        row.append(None if match[1] is None else match[1].replace(b'""', b'"').decode())
+        if match[2] == b"\n":
+            rows.append(row)
+            row = []
+    return rows, start + at if at < len(buffer) or file.read(1) else None
 
 
 def from_csv(body: bytes) -> list[list[str | None]]:
     """Read what to_csv wrote, the header among the rows."""
-    text = body.decode()
+    return csv_rows(io.BytesIO(body), 0, len(body))[0]
+
+
+def text_rows(file: BinaryIO, start: int, count: int) -> tuple[list[list[str | None]], int | None]:
+    """Read lines of a plain text result from a byte on, each a row of one value; also return where the next starts.
+
+    DESCRIBE and SHOW have several columns and one value a row, as users report of the real one:
+    https://github.com/uber/athenadriver/blob/master/resources/UndocumentedAthena.md
+    """
+    file.seek(start)
     rows: list[list[str | None]] = []
-    row: list[str | None] = []
-    at = 0
-    while at < len(text):
-        if text[at] == '"':
-            end = at + 1
-            while True:
-                end = text.index('"', end)
-                if text[end + 1 : end + 2] != '"':
-                    break
-                end += 2
-            row.append(text[at + 1 : end].replace('""', '"'))
-            at = end + 1
-        else:
-            row.append(None)
-        if text[at] == "\n":
-            rows.append(row)
-            row = []
-        at += 1
-        if text[at - 1] == "," and at < len(text) and text[at] == "\n":
-            row.append(None)
-            rows.append(row)
-            row = []
-            at += 1
-    return rows
+    while len(rows) < count and (line := file.readline()):
+        rows.append([line.decode().removesuffix("\n")])
+    here = file.tell()
+    return rows, here if file.read(1) else None
 
 
 def page(rows: Sequence[Sequence[str | None]]) -> list[dict[str, Any]]:

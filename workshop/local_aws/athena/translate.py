@@ -2,17 +2,18 @@
 
 # ruff: noqa: S608 - SQL is what is made here: names go through quoted(), texts through literal().
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from sqlglot import exp
 
-from workshop.local_aws.athena.catalog import Table
+from workshop.local_aws.athena.catalog import NO_PARTITION, Column, Table
 from workshop.local_aws.athena.errors import MalformedStatement, QueryFailed, failure, not_supported
-from workshop.local_aws.athena.expressions import ZONED, Expressions, children, not_aggregate
+from workshop.local_aws.athena.expressions import Expressions, children, field_of, not_aggregate
 from workshop.local_aws.athena.plan import (
     CATALOG,
     PATH,
+    Bound,
     Condition,
     Field,
     Query,
@@ -28,7 +29,7 @@ from workshop.local_aws.athena.plan import (
     quoted,
 )
 from workshop.local_aws.athena.statement import parse, statement_name
-from workshop.local_aws.athena.trino_types import BIGINT, VARCHAR, common, common_of, duckdb
+from workshop.local_aws.athena.trino_types import BIGINT, VARCHAR, Type, common, common_of, duckdb
 
 
 def translate(statement: exp.Expr, database: str, tables: Tables, now: datetime) -> Translation:
@@ -55,14 +56,15 @@ class _Translator(Expressions):
         scope = Scope(None, database)
         query = self._query(statement, scope)
         for position, column in enumerate(query.fields):
-            if column.type == ZONED:
-                raise not_supported(None, f"Column {position + 1} of the result, a timestamp in another time zone,")
+            if _unshown(column.type):
+                raise not_supported(None, f"Column {position + 1} of the result, {column.type} of unknown zone,")
         mark_needed(query)
         for each in self._queries:
             for condition in each.conditions:
                 push(condition, condition.fields)
         columns = [(column.name or f"_col{position}", column.type) for position, column in enumerate(query.fields)]
-        return Translation(query.sql, columns, self._scans)
+        unnamed = tuple(position for position, column in enumerate(query.fields) if not column.name)
+        return Translation(query.sql, columns, self._scans, unnamed)
 
     def _new_name(self, start: str) -> str:
         self._names += 1
@@ -157,7 +159,7 @@ class _Translator(Expressions):
         query = Query(sources=[left, right], needs={*left.fields, *right.fields})
         for a, b in zip(left.fields, right.fields, strict=True):
             kind = common(a.type, b.type)
-            if kind is None or ZONED in (a.type, b.type):
+            if kind is None:
                 place = len(query.fields) + 1
                 raise failure(
                     "TYPE_MISMATCH", node, f"column {place} in {word} query has incompatible types: {a.type}, {b.type}"
@@ -223,7 +225,7 @@ class _Translator(Expressions):
     # ---- SELECT --------------------------------------------------------------------------------------------------
 
     def _select(self, node: exp.Select, scope: Scope) -> Query:
-        for clause in ("sample", "qualify", "laterals", "pivots", "hint", "into", "kind", "connect", "cluster"):
+        for clause in ("qualify", "laterals", "pivots", "hint", "into", "kind", "connect", "cluster"):
             if node.args.get(clause):
                 raise not_supported(node, clause.upper())
         query = Query()
@@ -314,7 +316,9 @@ class _Translator(Expressions):
             while column in taken:
                 column += "'"
             taken.add(column)
-            query.fields.append(Field(name, column, value.type, query, reads, (same,) if same else ()))
+            # Outside this SELECT the names in a zone's expression mean nothing.
+            kind = value.type if value.type.zone.startswith("'") else Type(value.type.name, zone="")
+            query.fields.append(Field(name, column, kind, query, reads, (same,) if same else ()))
             if name:
                 outputs.setdefault(name.lower(), (value, reads))
             texts.append(f"{value.sql} AS {quoted(column)}")
@@ -383,10 +387,22 @@ class _Translator(Expressions):
         clause = node.args.get("from_")
         if clause is None:
             return ""
+        joins = node.args.get("joins") or []
         text = f" FROM {self._relation(clause.this, scope, query)}"
-        for join in node.args.get("joins") or []:
+        if sample := node.args.get("sample"):
+            if joins:
+                raise not_supported(sample, "TABLESAMPLE of a join")
+            text += self._sample(sample)
+        for join in joins:
             text += self._join(join, scope, query)
         return text
+
+    def _sample(self, node: exp.TableSample) -> str:
+        """Translate TABLESAMPLE: as in Trino, SYSTEM takes blocks of rows and BERNOULLI every row by itself."""
+        method, percent = str(node.args.get("method") or "").upper(), node.args.get("percent") or node.args.get("size")
+        if method not in {"BERNOULLI", "SYSTEM"} or not isinstance(percent, exp.Literal) or percent.is_string:
+            raise not_supported(node, "TABLESAMPLE of this kind")
+        return f" TABLESAMPLE {method}({percent.name}%)"
 
     def _join(self, join: exp.Join, scope: Scope, query: Query) -> str:
         side, kind, method = (str(join.args.get(part) or "").upper() for part in ("side", "kind", "method"))
@@ -423,23 +439,47 @@ class _Translator(Expressions):
         alias_node = node.args.get("alias")
         alias = alias_node.name.lower() if alias_node and alias_node.name else ""
         names = [column.name.lower() for column in (alias_node.args.get("columns") or [])] if alias_node else []
-        if node.args.get("sample") or node.args.get("pivots"):
-            raise not_supported(node, "TABLESAMPLE")
+        if node.args.get("pivots"):
+            raise not_supported(node, "PIVOT")
+        if sample := node.args.get("sample"):
+            plain = node.copy()
+            plain.set("sample", None)
+            return self._relation(plain, scope, query, lateral=lateral) + self._sample(sample)
         if isinstance(node, exp.Table):
             return self._table(node, scope, alias, names)
         if isinstance(node, exp.Unnest):
             return self._unnest(node, scope, alias, names, lateral=lateral)
         if isinstance(node, exp.Lateral):
-            raise not_supported(node, "LATERAL")
+            if not isinstance(node.this, exp.Subquery):
+                raise not_supported(node, "LATERAL of this kind")
+            beside = self._query(node.this.this, scope)
+            beside.bars_filters = True
+            return f"LATERAL {self._derived(beside, scope, alias, names, node)}"
         if isinstance(node, exp.Paren):
             return self._relation(node.this, scope, query)
-        if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Table):
-            raise not_supported(node, "A join in parentheses")
+        if (
+            isinstance(node, exp.Subquery)
+            and (isinstance(node.this, exp.Table) or node.this.args.get("joins"))
+            and not isinstance(node.this, exp.Select)
+        ):
+            return self._parenthesised(node, scope, query, alias)
         inner = node.this if isinstance(node, exp.Subquery) and not node.args.get("order") else node
         # A subquery in FROM sees the names around its SELECT, not those beside it.
         around = Scope(scope.parent, scope.database, ctes=scope.ctes)
         found = self._query(inner, around)
         return self._derived(found, scope, alias, names, node)
+
+    def _parenthesised(self, node: exp.Subquery, scope: Scope, query: Query, alias: str) -> str:
+        """Translate a join in parentheses."""
+        first = node.this.copy()
+        joins = [*(first.args.get("joins") or []), *(node.args.get("joins") or [])]
+        first.set("joins", None)
+        if alias or any(join.args.get("using") or join.args.get("method") for join in joins):
+            raise not_supported(node, "A join in parentheses with USING or an alias")
+        text = self._relation(first, scope, query)
+        for join in joins:
+            text += self._join(join, scope, query)
+        return f"({text})"
 
     def _derived(self, found: Query, scope: Scope, alias: str, names: list[str], at: exp.Expr) -> str:
         found.references += 1
@@ -472,6 +512,14 @@ class _Translator(Expressions):
             return f"{quoted(name)} AS {quoted(alias or name)}"
         if node.catalog and node.catalog.lower() != CATALOG:
             raise failure("CATALOG_NOT_FOUND", node, f"Catalog '{node.catalog.lower()}' does not exist")
+        if database == INFORMATION_SCHEMA:
+            if name not in INFORMATION:
+                raise failure("TABLE_NOT_FOUND", node, f"Table '{CATALOG}.{database}.{name}' does not exist")
+            listed: Query | None = self._listed(INFORMATION[name], self._information(name))
+        else:
+            listed = self._partitions(database, name.removesuffix("$partitions")) if "$" in name else None
+        if listed is not None:
+            return self._derived(listed, scope, alias or name, names, node)
         table = self._tables.table(database, name)
         if table is None:
             if not self._tables.has_database(database):
@@ -487,6 +535,52 @@ class _Translator(Expressions):
             column.name = renamed
         self._add(scope, Source(alias or name, scan.fields, database="" if alias else database), node)
         return f"{quoted(scan.name)} AS {quoted(alias or name)}"
+
+    def _listed(self, columns: Sequence[tuple[str, Type]], rows: Iterable[Sequence[str | None]]) -> Query:
+        """Return the query of rows that are known, as texts."""
+        query = Query(bars_filters=True, references=2)
+        query.fields = [Field(name, name, kind, query) for name, kind in columns]
+        texts = [f"({', '.join('NULL' if value is None else literal(value) for value in row)})" for row in rows]
+        inside = ", ".join(quoted(name) for name, _ in columns)
+        values = ", ".join(f"CAST({quoted(name)} AS {duckdb(kind)}) AS {quoted(name)}" for name, kind in columns)
+        nothing = f"({', '.join('NULL' for _ in columns)})"
+        source = f"(VALUES {', '.join(texts) or nothing}) AS {quoted(self._new_name('listed'))}({inside})"
+        query.sql = f"SELECT {values} FROM {source}{'' if texts else ' WHERE false'}"
+        return query
+
+    def _information(self, name: str) -> Iterator[tuple[str | None, ...]]:
+        """Yield the rows of a table of information_schema."""
+        for database in (*self._tables.databases(), INFORMATION_SCHEMA):
+            if name == "schemata":
+                yield CATALOG, database
+                continue
+            for table in (
+                self._information_tables() if database == INFORMATION_SCHEMA else self._tables.tables(database)
+            ):
+                here = (CATALOG, database, table.name)
+                if name == "tables":
+                    yield *here, "BASE TABLE" if table.view is None else "VIEW"
+                elif name == "views" and table.view is not None:
+                    yield *here, table.view
+                elif name == "columns":
+                    for place, column in enumerate((*table.columns, *table.keys), 1):
+                        extra = "partition key" if column in table.keys else None
+                        yield *here, column.name, str(place), None, "YES", str(column.type), column.comment, extra
+
+    def _information_tables(self) -> Iterator[Table]:
+        for name, columns in INFORMATION.items():
+            yield Table(INFORMATION_SCHEMA, name, tuple(Column(*column) for column in columns))
+
+    def _partitions(self, database: str, name: str) -> Query | None:
+        """Return the query of `"table$partitions"`, or None where there is no such table."""
+        table = self._tables.table(database, name)
+        if table is None or not table.keys:
+            return None
+        if table.projected:
+            raise not_supported(None, f'"{name}$partitions" of a table with partition projection')
+        values = (folder.values for folder in self._tables.registered(table))
+        rows = (tuple(None if value == NO_PARTITION else value for value in row) for row in values)
+        return self._listed([(key.name, key.type) for key in table.keys], rows)
 
     def _view(self, table: Table, at: exp.Expr) -> Query:
         key = (table.database, table.name)
@@ -518,9 +612,10 @@ class _Translator(Expressions):
                         lengths.append(f"CAST(cardinality({value.sql}) AS BIGINT)")
                     case "array" if value.type.of[0].name == "row":
                         row = value.type.of[0]
-                        for name, kind in zip(row.fields, row.of, strict=True):
-                            sql = f"list_transform({value.sql}, lambda r: struct_extract(r, {literal(name)}))"
-                            columns.append(Value(sql, kind))
+                        item = self._variable()
+                        for place, kind in enumerate(row.of):
+                            taken = field_of(Value(item, row), place)
+                            columns.append(Value(f"list_transform({value.sql}, lambda {item}: {taken})", kind))
                         lengths.append(f"len({value.sql})")
                     case "array":
                         columns.append(Value(value.sql, value.type.of[0]))
@@ -563,7 +658,55 @@ class _Translator(Expressions):
         aliases = {alias for alias, _ in bare}
         if len(aliases) == 1 and len(bare) == len(reads) and only in (None, *aliases):
             fields = {column.column: column for _, column in bare}
-            query.conditions.append(Condition(value.sql, aliases.pop(), fields))
+            query.conditions.append(Condition(value.sql, aliases.pop(), fields, self._bound(node, scope)))
+
+    def _bound(self, node: exp.Expr, scope: Scope) -> Bound | None:
+        """Return a comparison of a column with constants, or None for any other condition."""
+        sign = _SIGNS.get(type(node))
+        match node:
+            case exp.Between():
+                column, *constants = node.this, node.args["low"], node.args["high"]
+            case exp.In() if node.expressions:
+                column, *constants = node.this, *node.expressions
+            case exp.Binary() if sign and isinstance(node.left, exp.Column):
+                column, *constants = node.left, node.right
+            case exp.Binary() if sign and isinstance(node.right, exp.Column):
+                column, *constants = node.right, node.left
+                sign = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}.get(sign, sign)
+            case _:
+                return None
+        if (
+            sign is None
+            or not isinstance(column, exp.Column)
+            or any(c.find(exp.Column, exp.Identifier) for c in constants)
+        ):
+            return None
+        return Bound("", sign, tuple(self._value(constant, scope).sql for constant in constants))
+
+
+# https://docs.aws.amazon.com/athena/latest/ug/querying-glue-catalog.html
+INFORMATION_SCHEMA = "information_schema"
+_TABLE = [("table_catalog", VARCHAR), ("table_schema", VARCHAR), ("table_name", VARCHAR)]
+INFORMATION: dict[str, list[tuple[str, Type]]] = {
+    "schemata": [("catalog_name", VARCHAR), ("schema_name", VARCHAR)],
+    "tables": [*_TABLE, ("table_type", VARCHAR)],
+    "views": [*_TABLE, ("view_definition", VARCHAR)],
+    "columns": [
+        *_TABLE,
+        ("column_name", VARCHAR),
+        ("ordinal_position", BIGINT),
+        ("column_default", VARCHAR),
+        ("is_nullable", VARCHAR),
+        ("data_type", VARCHAR),
+        ("comment", VARCHAR),
+        ("extra_info", VARCHAR),
+    ],
+}
+
+
+def _unshown(kind: Type) -> bool:
+    """Return whether a result's column has timestamps whose zone differs, or which are inside another value."""
+    return not kind.zone or any(of.name == "timestamp with time zone" or _unshown(of) for of in kind.of)
 
 
 def _parts(node: exp.Select, items: Sequence[tuple[exp.Expr | Field, str | None, str]]) -> Iterator[exp.Expr | Field]:
@@ -574,6 +717,9 @@ def _parts(node: exp.Select, items: Sequence[tuple[exp.Expr | Field, str | None,
         yield from order.expressions
 
 
+_SIGNS: dict[type[exp.Expr], str] = {
+    exp.EQ: "=", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">=", exp.Between: "between", exp.In: "in",
+}  # fmt: skip
 _STRICT = (
     exp.Column,
     exp.Identifier,

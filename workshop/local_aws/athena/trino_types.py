@@ -8,12 +8,17 @@ LONGEST = 2147483647  # an unbounded varchar's length in Athena's column informa
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A Trino type; `of` holds the element, the key and value, or the fields; `size` the length or precision, scale."""
+    """A Trino type; `of` holds the element, the key and value, or the fields; `size` the length or precision, scale.
+
+    The values of a timestamp with time zone are instants: `zone` is DuckDB's expression of the zone they are shown in,
+    or nothing where it differs from row to row.
+    """
 
     name: str
     of: tuple["Type", ...] = ()
     fields: tuple[str, ...] = ()
     size: tuple[int, ...] = ()
+    zone: str = "'UTC'"
 
     def __str__(self) -> str:
         """Return the type as Trino prints it, such as `map(varchar, array(integer))`."""
@@ -55,13 +60,17 @@ _SYNONYMS = {
 _KNOWN = {
     *NUMBERS,
     *INTERVALS,
-    *("boolean", "date", "timestamp", "timestamp with time zone", "time", "varchar", "varbinary", "json"),
+    *("boolean", "date", "timestamp", "timestamp with time zone", "time", "varchar", "varbinary", "json", "uuid"),
     *("array", "map", "row", "unknown"),
 }
 
 
 class UnknownType(ValueError):
-    """A type's name that Athena does not know."""
+    """A type that Athena does not know, or (`known`) that the embedded one does not have."""
+
+    def __init__(self, text: str, *, known: bool = False) -> None:
+        super().__init__(text)
+        self.known = known
 
 
 def parse_type(text: str) -> Type:
@@ -105,6 +114,8 @@ def _parse(tokens: list[str]) -> tuple[Type, list[str]]:
         name, rest = "timestamp with time zone", rest[3:]
     if name not in _KNOWN:
         raise UnknownType(f"Unknown type: {name}")
+    if name in {"timestamp", "timestamp with time zone", "time"} and size not in ([], [3]):
+        raise UnknownType(f"{name}({size[0]}), whose values are not kept in milliseconds,", known=True)
     if name == "decimal" and len(size) == 1:
         size.append(0)
     return Type(name, tuple(of), tuple(fields), tuple(size) if name in {"decimal", "varchar"} else ()), rest
@@ -156,6 +167,8 @@ def common(left: Type, right: Type) -> Type | None:
             return Type("decimal", size=(min(38, max(p1 - s1, p2 - s2) + scale), scale))
         return max(left, right, key=lambda kind: NUMBERS.index(kind.name))
     order = ("date", "timestamp", "timestamp with time zone")
+    if names == {"timestamp with time zone"}:
+        return Type(left.name, zone="")
     if names <= set(order):
         return max(left, right, key=lambda kind: order.index(kind.name))
     if len(names) == 1 and len(left.of) == len(right.of) and left.of:
@@ -179,4 +192,6 @@ def coercible(kind: Type, to: Type) -> bool:
     """Return whether Trino turns a value of one type into another without being asked."""
     if to.name == "decimal" and kind.name in {*INTEGERS, "decimal"}:
         return True
-    return common(kind, to) == to or (kind.name == to.name == "varchar")
+    if kind.name == to.name and kind.name in {"varchar", "timestamp with time zone"}:
+        return True
+    return common(kind, to) == to

@@ -1,4 +1,4 @@
-"""JSON documents to one Parquet object with the columns of a Glue table.
+"""JSON documents to one Parquet or ORC object with the columns of a Glue table.
 
 Chunks of records are read in bulk by Arrow, which lets other threads run. What Arrow does not read exactly as the
 OpenX JSON SerDe would is decided document by document in Python; so are chunks that hold a document at fault.
@@ -9,22 +9,26 @@ seconds or milliseconds, several documents in one record but no array of them.
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
 from math import isfinite
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
+import pyarrow.orc
 import pyarrow.parquet
 
 from workshop.local_aws.firehose.records import Failure, Record
 
 CHUNK = 1 << 20
 """Bytes that are read at once, and read again document by document if one of them is at fault."""
+
+ROW_GROUP = 64 * (1 << 20)
+"""Bytes of a row group before it is encoded and compressed."""
 
 PARSE_ERROR = "DataFormatConversion.ParseError"
 MALFORMED_DATA = "DataFormatConversion.MalformedData"
@@ -48,23 +52,39 @@ class GlueType:
     bulk: pa.DataType | None
 
 
-def to_parquet(table: pa.Table, compression: str, *, dictionary: bool = True) -> bytes:
-    """Write a table as one Parquet object of one row group per 2^20 rows.
+def write_parquet(sink: IO[bytes], tables: Iterable[pa.Table], compression: str, *, dictionary: bool = True) -> None:
+    """Write tables of one schema, of which there is one at least, as one Parquet file of row groups of ROW_GROUP.
 
-    Timestamps are INT96, as Hive's Parquet writer makes them and Firehose with it. The developer guide does not say so;
-    users do (Stack Overflow, "How can I write Parquet files with int64 timestamps (instead of int96) from AWS Kinesis
-    Firehose?").
+    A row group is written as soon as it is full, so that no more than that is in memory. Timestamps are INT96, as
+    Hive's Parquet writer makes them and Firehose with it. The developer guide does not say so; users do (Stack
+    Overflow, "How can I write Parquet files with int64 timestamps (instead of int96) from AWS Kinesis Firehose?").
     """
-    sink = pa.BufferOutputStream()
-    pyarrow.parquet.write_table(
-        table,
+    remaining = iter(tables)
+    group = [next(remaining)]
+    with pyarrow.parquet.ParquetWriter(
         sink,
+        group[0].schema,
         compression="NONE" if compression == "UNCOMPRESSED" else compression,
         use_dictionary=dictionary,
         use_deprecated_int96_timestamps=True,
         store_schema=False,
-    )
-    return bytes(sink.getvalue())
+    ) as writer:
+        size = group[0].nbytes
+        for table in remaining:
+            if size + table.nbytes > ROW_GROUP:
+                writer.write_table(pa.concat_tables(group))
+                group, size = [], 0
+            group.append(table)
+            size += table.nbytes
+        writer.write_table(pa.concat_tables(group))
+
+
+def write_orc(sink: IO[bytes], tables: Iterable[pa.Table], compression: str, *, version: str) -> None:
+    """Write tables of one schema as one ORC file, whose writer fills stripes of 64 MiB as they come."""
+    codec = "UNCOMPRESSED" if compression == "NONE" else compression
+    with pyarrow.orc.ORCWriter(sink, compression=codec, file_version=version) as writer:
+        for table in tables:
+            writer.write(table)
 
 
 class Converter:
@@ -101,14 +121,19 @@ class Converter:
 
     def convert(self, records: Sequence[Record]) -> tuple[pa.Table, list[Failure]]:
         """Convert every document of the records, in order: each is a row of the table or one of the failures."""
-        tables, failures = [], []
+        failures: list[Failure] = []
+        tables = list(self.tables(records, failures))
+        return pa.concat_tables(tables) if tables else self._schema.empty_table(), failures
+
+    def tables(self, records: Sequence[Record], failures: list[Failure]) -> Iterator[pa.Table]:
+        """Yield what `convert` would return as tables of few rows, but of one at least; failures are added to those."""
         for chunk in _chunks(records):
             table = self.in_bulk(chunk)
             if table is None:
                 table, failed = self.one_by_one(chunk)
                 failures += failed
-            tables.append(table)
-        return pa.concat_tables(tables) if tables else self._schema.empty_table(), failures
+            if table.num_rows:
+                yield table
 
     def in_bulk(self, records: Sequence[Record]) -> pa.Table | None:
         """Return the rows that `one_by_one` would, or None where Arrow cannot be trusted to read them the same way."""

@@ -1,13 +1,17 @@
 """Prefix expressions of S3 objects, as the Firehose developer guide's page "s3-prefixes" defines them."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 
 class UnsupportedExpressionError(ValueError):
     """A prefix holds an expression that cannot be evaluated; the message names it."""
 
+
+FROM_QUERY = "partitionKeyFromQuery:"
+FROM_LAMBDA = "partitionKeyFromLambda:"
+PARTITION_NAMESPACES = (FROM_QUERY, FROM_LAMBDA)
 
 DEFAULT_TIME = "!{timestamp:yyyy/MM/dd/HH/}"
 
@@ -58,13 +62,24 @@ def format_time(pattern: str, at: datetime) -> str:
     return _PATTERN.sub(one, pattern)
 
 
-def evaluate(prefix: str, at: datetime, random_string: Callable[[], str], error_output_type: str | None = None) -> str:
+def evaluate(
+    prefix: str,
+    at: datetime,
+    random_string: Callable[[], str],
+    error_output_type: str | None = None,
+    *,
+    keys: Mapping[str, str] | None = None,
+) -> str:
     """Evaluate a prefix for an object whose oldest record arrived `at`; every random string is a new one.
 
-    `error_output_type` is set for error prefixes alone. Raises UnsupportedExpressionError.
+    `error_output_type` is set for error prefixes alone; `keys` are the values of partition keys, by expression. Raises
+    UnsupportedExpressionError.
     """
 
     def one(match: re.Match[str]) -> str:
+        expression = f"{match.group(1)}:{match.group(2)}"
+        if keys and expression in keys:
+            return keys[expression]
         match match.group(1), match.group(2):
             case "timestamp", pattern:
                 return format_time(pattern, at)
@@ -75,6 +90,17 @@ def evaluate(prefix: str, at: datetime, random_string: Callable[[], str], error_
         raise UnsupportedExpressionError(f"{match.group(0)} cannot be evaluated in the prefix {prefix}")
 
     return _EXPRESSION.sub(one, prefix)
+
+
+def expressions(prefix: str) -> list[str]:
+    """Return the expressions of a prefix, such as `timestamp:yyyy`, in order."""
+    return [f"{namespace}:{value}" for namespace, value in _EXPRESSION.findall(prefix)]
+
+
+def partition_keys(prefix: str) -> tuple[str, ...]:
+    """Return the expressions of a prefix that name partition keys, each once."""
+    found = [each for each in expressions(prefix) if each.startswith(PARTITION_NAMESPACES)]
+    return tuple(dict.fromkeys(found))
 
 
 def delivery_prefix(prefix: str) -> str:

@@ -10,6 +10,10 @@ class Record:
     id: str
     data: bytes
     arrived: float
+    partition: tuple[tuple[str, str], ...] = ()
+    """The partition keys of dynamic partitioning: expressions as they stand in the prefix, each with its value."""
+    origin: tuple[tuple[str, str], ...] = ()
+    """Where a record that was read from a Kinesis data stream stood there, as kinesisRecordMetadata names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +26,5 @@ class Failure:
     message: str
     attempts: int = 1
     position: int = 0
+    kind: str | None = None
+    """The error-output-type, where it is not the usual one of the step that failed."""

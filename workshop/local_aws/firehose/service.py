@@ -2,17 +2,22 @@
 
 import base64
 import binascii
+import json
+import logging
 import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workshop.local_aws.clients import client
 from workshop.local_aws.firehose.configuration import Configuration, Conversion, UnsupportedStreamError
-from workshop.local_aws.firehose.destination import Destination, TableNotFoundError
+from workshop.local_aws.firehose.destination import Destination, TableNotFoundError, UndeliverableError
+from workshop.local_aws.firehose.journal import Journal
 from workshop.local_aws.firehose.processor import Processor, lambda_invoke
 from workshop.local_aws.firehose.records import Record
 from workshop.local_aws.firehose.stream import HEADROOM, Backlog, DeliveryStream, OutOfPatienceError
@@ -29,6 +34,8 @@ DESCRIPTION_LIFETIME = 1.0
 CLOSING_PATIENCE = 20.0
 """Seconds that `close` keeps trying while something fails; a delivery that makes progress may take longer."""
 
+log = logging.getLogger(__name__)
+
 _LONGEST_PAUSE = 30.0
 _SLOW_DOWN = ("ServiceUnavailableException", "Slow down.")
 
@@ -41,19 +48,24 @@ class Firehose:
     def __init__(
         self,
         endpoint: str,
+        journals: Path,
         interval_factor: float = 1.0,
         *,
         headroom: int = HEADROOM,
         now: Callable[[], float] = time.time,
+        on_new_stream: Callable[[], None] = lambda: None,
     ) -> None:
-        """Serve the streams of the AWS at `endpoint`.
+        """Serve the streams of the AWS at `endpoint`, and keep what they have accepted in the folder `journals`.
 
         `interval_factor` multiplies every buffering interval: with 0.02 a stream that was deployed to deliver every
         300 seconds does so every 6. Sizes stay. `headroom` bounds, in bytes, what a stream may fall behind before
-        producers are told to slow down.
+        producers are told to slow down. `on_new_stream` is called before a stream accepts its first record: what
+        survives a kill is of use only if the stream itself does.
         """
         self.actions: Mapping[str, Action] = {"PutRecord": self._put_record, "PutRecordBatch": self._put_record_batch}
         self._endpoint = endpoint
+        self._journals = journals
+        self._on_new_stream = on_new_stream
         self._interval_factor = interval_factor
         self._headroom = headroom
         self._now = now
@@ -76,8 +88,20 @@ class Firehose:
         for _, stream in self._streams.copy().values():
             stream.flush()
 
+    def resume(self) -> None:
+        """Go on with what the last server accepted and did not deliver.
+
+        A stream that was deleted since is emptied if that succeeds at once: DeleteDeliveryStream "deletes a delivery
+        stream and its data" (API reference).
+        """
+        for file in sorted(self._journals.glob("*/stream.json")):
+            try:
+                self._resume(json.loads(file.read_text(encoding="utf-8"), object_hook=_datetime))
+            except Exception:
+                log.exception("What is in %s cannot be delivered", file.parent)
+
     def close(self) -> None:
-        """Accept nothing more, deliver all that is buffered and stop the threads."""
+        """Accept nothing more, deliver what is buffered and stop the threads; what is left stays in the journals."""
         self._give_up_at = time.monotonic() + CLOSING_PATIENCE
         self._closing.set()
         with self._describing:
@@ -90,7 +114,7 @@ class Firehose:
     def _put_record(self, caller: Caller, request: dict[str, Any]) -> dict[str, Any]:
         name = _stream_name(request)
         data = _blobs([request.get("Record")], "record")
-        stream = self._stream(caller, name)
+        stream = self._put_to(caller, name)
         ids = self._accept(stream, data)
         if not ids:
             raise AwsError(*_SLOW_DOWN, status=503)
@@ -107,7 +131,7 @@ class Firehose:
         data = _blobs(records, "records.{}.member")
         if sum(map(len, data)) > CALL_LIMIT:
             raise AwsError("InvalidArgumentException", "Records size exceeds 4 MB limit")
-        stream = self._stream(caller, name)
+        stream = self._put_to(caller, name)
         ids = self._accept(stream, data)
         refused = len(data) - len(ids)
         code, message = _SLOW_DOWN
@@ -118,11 +142,29 @@ class Firehose:
             + [{"ErrorCode": code, "ErrorMessage": message}] * refused,
         }
 
+    def take(self, caller: Caller, name: str, records: Sequence[Record]) -> int:
+        """Take records that were read from a stream's source: as many from the front as there is room for."""
+        return self._stream(caller, name).accept(records)
+
+    def _put_to(self, caller: Caller, name: str) -> DeliveryStream:
+        """Return a stream that producers may put to ("writing-with-kinesis-streams" and "API_PutRecord")."""
+        stream = self._stream(caller, name)
+        if stream.configuration.source:
+            message = "This operation is not permitted on KinesisStreamAsSource delivery stream type."
+            raise AwsError("InvalidArgumentException", message)
+        if stream.configuration.processor and stream.configuration.processor.decompression:
+            message = "Only requests from CloudWatch Logs are supported when CloudWatch Logs decompression is enabled."
+            raise AwsError("InvalidSourceException", message)
+        return stream
+
     def _accept(self, stream: DeliveryStream, data: Sequence[bytes]) -> list[str]:
         """Hand records to a stream and return the ids of those it took, which are the first ones."""
         arrived, call = self._now(), uuid.uuid4().hex
         records = [Record(f"{call}{index:04d}", each, arrived) for index, each in enumerate(data)]
-        return [record.id for record in records[: stream.accept(records)]]
+        try:
+            return [record.id for record in records[: stream.accept(records)]]
+        except OSError as error:
+            raise _unwritable(error) from error
 
     def _stream(self, caller: Caller, name: str) -> DeliveryStream:
         key = caller.region, name
@@ -141,45 +183,80 @@ class Firehose:
         if self._closing.is_set():
             raise AwsError(*_SLOW_DOWN, status=503)
         try:
-            configuration = self._describe(key)
+            description = self._description(key)
+            configuration = Configuration.read(description) if description else None
         except UnsupportedStreamError as error:
             raise AwsError("InvalidArgumentException", str(error)) from error
         stream = self._streams[key][1] if key in self._streams else None
         if stream and (configuration is None or configuration.created != stream.configuration.created):
-            stream.drain()
-            self._retired = [each for each in self._retired if each.is_running()] + [stream]
+            self._retire(stream)
             del self._streams[key]
             stream = None
-        if configuration is None:
+        if configuration is None or description is None:
             return None
         if stream is None:
-            stream = DeliveryStream(
-                configuration,
-                processor=self._processor,
-                destination=self._destination,
-                describe=lambda: self._describe(key),
-                interval_factor=self._interval_factor,
-                now=self._now,
-                headroom=self._headroom,
-            )
-            stream.start(self._pause)
+            stream = self._open(configuration, description)
         else:
             stream.follow(configuration)
         self._streams[key] = self._now(), stream
         return self._streams[key]
 
+    def _resume(self, description: dict[str, Any]) -> None:
+        configuration = Configuration.read(description)
+        key = configuration.region, configuration.name
+        with self._describing:
+            if self._closing.is_set():
+                return
+            deployed = self._describe(key)
+            if deployed is None or deployed.created != configuration.created:
+                self._retire(self._open(configuration, description))
+            elif key not in self._streams:
+                self._look_again(key)
+
+    def _open(self, configuration: Configuration, description: Mapping[str, Any]) -> DeliveryStream:
+        """Start a stream with its journal, in which its description is kept for when it is deleted."""
+        created = configuration.created.astimezone(UTC)
+        folder = self._journals / f"{configuration.region}.{configuration.name}.{created:%Y%m%dT%H%M%S.%f}"
+        kept = folder / "stream.json"
+        try:
+            if not kept.exists():
+                folder.mkdir(parents=True, exist_ok=True)
+                draft = kept.with_suffix(".tmp")
+                draft.write_text(json.dumps(description, default=_jsonable), encoding="utf-8")
+                self._on_new_stream()
+                draft.replace(kept)
+            journal = Journal(folder)
+        except OSError as error:
+            raise _unwritable(error) from error
+        stream = DeliveryStream(
+            configuration,
+            journal=journal,
+            processor=self._processor,
+            destination=self._destination,
+            describe=lambda: self._describe((configuration.region, configuration.name)),
+            interval_factor=self._interval_factor,
+            now=self._now,
+            headroom=self._headroom,
+        )
+        stream.start(self._pause)
+        return stream
+
+    def _retire(self, stream: DeliveryStream) -> None:
+        stream.retire()
+        self._retired = [each for each in self._retired if each.is_running()] + [stream]
+
     def _describe(self, key: tuple[str, str]) -> Configuration | None:
+        description = self._description(key)
+        return Configuration.read(description) if description else None
+
+    def _description(self, key: tuple[str, str]) -> dict[str, Any] | None:
         region, name = key
         firehose = client("firehose", self._endpoint, region)
         try:
-            description = firehose.describe_delivery_stream(DeliveryStreamName=name)["DeliveryStreamDescription"]
+            found: dict[str, Any] = firehose.describe_delivery_stream(DeliveryStreamName=name)
         except firehose.exceptions.ResourceNotFoundException:
             return None
-        if description["DeliveryStreamType"] == "KinesisStreamAsSource":
-            raise UnsupportedStreamError(
-                "This operation is not permitted on KinesisStreamAsSource delivery stream type."
-            )
-        return Configuration.read(description)
+        return found["DeliveryStreamDescription"]  # type: ignore[no-any-return]
 
     def _columns(self, conversion: Conversion, region: str) -> Sequence[Mapping[str, str]]:
         schema = conversion.schema
@@ -199,15 +276,21 @@ class Firehose:
         columns: list[dict[str, str]] = found["StorageDescriptor"]["Columns"]
         return columns
 
-    def _put_object(self, bucket: str, key: str, body: bytes) -> None:
+    def _put_object(self, stream: Configuration, key: str, body: IO[bytes], keep_until: float) -> None:
         """Write an object, again and again while S3 refuses: the page "retry" lets nothing else happen to it."""
         wait = 0.1
         while True:
+            body.seek(0)
             try:
-                client("s3", self._endpoint).put_object(Bucket=bucket, Key=key, Body=body)
+                client("s3", self._endpoint).put_object(Bucket=stream.bucket, Key=key, Body=body)
                 return
-            except (BotoCoreError, ClientError):
-                self._pause(wait)
+            except (BotoCoreError, ClientError) as error:
+                if self._now() >= keep_until:
+                    raise UndeliverableError(f"S3 has refused them for 24 hours. {error}") from error
+                deployed = self._describe((stream.region, stream.name))
+                if deployed is None or deployed.created != stream.created:
+                    raise UndeliverableError(f"The stream was deleted, and S3 refuses them. {error}") from error
+            self._pause(wait)
             wait = min(wait * 2, _LONGEST_PAUSE)
 
     def _pause(self, seconds: float) -> None:
@@ -216,6 +299,18 @@ class Firehose:
             if time.monotonic() >= self._give_up_at:
                 raise OutOfPatienceError
             time.sleep(min(seconds, 0.2))
+
+
+def _unwritable(error: OSError) -> AwsError:
+    return AwsError("ServiceUnavailableException", f"The record cannot be kept: {error.strerror}", status=503)
+
+
+def _jsonable(value: datetime) -> dict[str, str]:
+    return {"datetime": value.isoformat()}
+
+
+def _datetime(value: dict[str, Any]) -> Any:
+    return datetime.fromisoformat(value["datetime"]) if value.keys() == {"datetime"} else value
 
 
 def _stream_name(request: Mapping[str, Any]) -> str:

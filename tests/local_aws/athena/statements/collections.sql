@@ -50,5 +50,5 @@ SELECT array_agg(x ORDER BY x DESC) AS a, map_agg(k, x) AS b, histogram(k) AS c 
 --> "[2, 1]","{p=1, q=2}","{p=1, q=1}"
 
 -- A function that is known and not there yet says so
-SELECT zip(ARRAY[1], ARRAY[2]);
---! NOT_SUPPORTED: line 1:8: The function zip is not supported by the embedded Athena
+SELECT combinations(ARRAY[1, 2], 2);
+--! NOT_SUPPORTED: line 1:8: The function combinations is not supported by the embedded Athena

@@ -60,7 +60,7 @@ SELECT 1 WHERE 1 = '1';
 
 -- A text that is no number cannot become one
 SELECT CAST('1.5' AS integer);
---! INVALID_CAST_ARGUMENT: Could not convert string '1?5' to INT32
+--! INVALID_CAST_ARGUMENT: Cannot cast '1.5' to INT
 
 -- try gives null where something fails, and TRY_CAST too
 SELECT try(1 / 0) AS a, TRY_CAST('x' AS integer) AS b, TRY_CAST('1.5' AS integer) AS c;

@@ -125,10 +125,11 @@ SELECT * FROM nowhere.shelves;
 SELECT colour_of(1);
 --! FUNCTION_NOT_FOUND: line 1:8: Function 'colour_of' not registered
 
--- Statements of a later day
-INSERT INTO stock_events VALUES (1);
---! NOT_SUPPORTED: The statement INSERT is not supported by the embedded Athena
+-- Statements that are not there
+DELETE FROM stock_events;
+--! NOT_SUPPORTED: The statement DELETE is not supported by the embedded Athena
 
--- TABLESAMPLE
-SELECT * FROM stock_events TABLESAMPLE BERNOULLI (10);
---! NOT_SUPPORTED: line 1:15: TABLESAMPLE is not supported by the embedded Athena
+-- TABLESAMPLE takes all of the rows, or none
+SELECT (SELECT count(*) FROM (VALUES 1, 2, 3) AS t (x) TABLESAMPLE BERNOULLI (100)) AS a, (SELECT count(*) FROM (VALUES 1, 2, 3) AS t (x) TABLESAMPLE SYSTEM (0)) AS b;
+--> a bigint, b bigint
+--> "3","0"
