@@ -80,8 +80,7 @@ class LakeStack(Stack):
         )
         self._unique_events(settings.database)
         workgroup = self._workgroup()
-        if targets.deploys_named_queries(settings.target):
-            self._named_queries(settings.database, workgroup)
+        self._named_queries(settings.database, workgroup)
 
         Outputs(self, lake_bucket=self.bucket.bucket_name, database=settings.database, workgroup=workgroup.name)
 

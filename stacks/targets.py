@@ -7,14 +7,6 @@ synthesised alike for both.
 from stacks.settings import Target
 
 
-def deploys_named_queries(target: Target) -> bool:
-    """Whether `AWS::Athena::NamedQuery` is deployed: ministack does not know the type.
-
-    The tool reads the same `.sql` files, so `query NAME` works on both targets.
-    """
-    return target == "aws"
-
-
 def empties_buckets(target: Target) -> bool:
     """Whether a custom resource empties buckets on deletion: its JavaScript never answers under ministack.
 

@@ -78,8 +78,9 @@ def test_queries_cannot_leave_the_workgroups_settings_or_scan_without_bound(aws:
     assert configuration["ResultConfiguration"]["EncryptionConfiguration"] == {"EncryptionOption": "SSE_S3"}
 
 
-def test_every_query_file_is_a_named_query_on_aws(aws: dict[str, Template]) -> None:
-    deployed = {query["Name"]: query for query in resources(aws, "AWS::Athena::NamedQuery").values()}
+@pytest.mark.parametrize("target", ["aws", "local"])
+def test_every_query_file_is_a_named_query(target: str, request: pytest.FixtureRequest) -> None:
+    deployed = {q["Name"]: q for q in resources(request.getfixturevalue(target), "AWS::Athena::NamedQuery").values()}
     files = {file.stem: file.read_text() for file in (GLUE / "queries").glob("*.sql")}
     assert {name: query["QueryString"] for name, query in deployed.items()} == files
     assert all(query["Description"].endswith("?") for query in deployed.values())
