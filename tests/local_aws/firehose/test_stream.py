@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import tempfile
 import threading
 from collections import deque
@@ -256,6 +257,37 @@ def test_a_deleted_stream_is_emptied_by_its_last_configuration(tmp_path: Path) -
     assert deployed.bucket.below("old/") == [b"a"]
 
 
+def test_a_call_comes_again_after_a_kill_until_all_of_it_is_delivered(tmp_path: Path) -> None:
+    large = b"x" * 600_000
+    deployed = Deployed(tmp_path, shout, ProcessingConfiguration=processing(), BufferingHints={"SizeInMBs": 1})
+    deployed.stream.accept(records(b"a" + large))
+    deployed.stream.accept(records(b"b" + large))
+    again = []
+    for _ in range(3):
+        deployed.stream._processing.step(early=True)
+        again.append([each.record.data[:1] for each in Journal(copied(tmp_path)).take(1 << 30)])
+        deployed.stream._delivering.step(early=True)
+    again.append([each.record.data[:1] for each in Journal(copied(tmp_path)).take(1 << 30)])
+    assert again == [[b"a", b"b"], [b"b"], [], []]
+
+
+def test_a_batch_of_which_a_part_is_delivered_comes_again_as_a_whole(tmp_path: Path) -> None:
+    large = b"x" * 600_000
+    deployed = Deployed(tmp_path, BufferingHints={"SizeInMBs": 1})
+    deployed.stream.accept(records(b"a" + large, b"b" + large))
+    deployed.stream._processing.step()
+    deployed.stream._delivering.step()
+    assert [body[:1] for body in deployed.bucket.objects.values()] == [b"a"]
+    assert [each.record.data[:1] for each in Journal(copied(tmp_path)).take(1 << 30)] == [b"a", b"b"]
+    deployed.stream._delivering.step(early=True)
+    assert Journal(copied(tmp_path)).take(1 << 30) == []
+
+
+def copied(folder: Path) -> Path:
+    """Return a copy of a journal, as a kill would leave it at this moment."""
+    return Path(shutil.copytree(folder, Path(tempfile.mkdtemp(dir=folder.parent)) / "journal"))
+
+
 def test_a_processor_that_was_taken_away_does_not_strand_what_waited_for_it(tmp_path: Path) -> None:
     deployed = Deployed(tmp_path, shout, ProcessingConfiguration=processing())
     deployed.stream.accept(records(b"a"))
@@ -304,7 +336,10 @@ def test_every_record_is_delivered_dropped_or_below_the_error_prefix_exactly_onc
         return answer(*items)
 
     with tempfile.TemporaryDirectory() as folder:
-        converting: dict[str, Any] = {"ProcessingConfiguration": processing(), "DataFormatConversionConfiguration": PARQUET}
+        converting: dict[str, Any] = {
+            "ProcessingConfiguration": processing(),
+            "DataFormatConversionConfiguration": PARQUET,
+        }
         deployed = Deployed(Path(folder), function, **converting)
         deliver_all(deployed, outcomes, fates)
     check(deployed, fates, broken)

@@ -308,7 +308,8 @@ class Engine:
     ) -> int:
         """Return the bytes that have to be read: of Parquet the needed columns' chunks, else whole objects.
 
-        Trino leaves out the row groups whose statistics say that no row can be wanted.
+        Trino leaves out the row groups whose statistics say that no row can be wanted. A column of rows counts whole
+        here even if the statement needs one field of it, and so does an ORC object, where Athena reads less.
         """
         if scan.table.format != PARQUET:
             return sum(stored.size for stored in objects)

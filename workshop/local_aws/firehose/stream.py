@@ -413,7 +413,7 @@ class DeliveryStream:
                 oldest.records -= done
                 delivered -= done
                 if oldest.records:
-                    pass
+                    break
                 settled = self._underway.popleft().next
             if settled is not None:
                 self._journal.acknowledge(settled)

@@ -81,3 +81,12 @@ SELECT sum(x) FROM (VALUES 9223372036854775807, 1) AS t (x);
 -- A checksum is refused
 SELECT checksum(x) FROM (VALUES 1) AS t (x);
 --! NOT_SUPPORTED: line 1:8: The function checksum is not supported by the embedded Athena
+
+-- The shape of a distribution; that of one value is not a number: Trino's CentralMomentsAggregation
+SELECT skewness(x) AS a, round(kurtosis(x), 11) AS b, skewness(0 * x) AS c, kurtosis(0 * x) AS d, kurtosis(x) FILTER (WHERE x > 1) AS e FROM (VALUES 1, 2, 5, 9) AS t (x);
+--> a double, b double, c double, d double, e double
+--> "0.5130239584603056","-0.58189386056","NaN","NaN",
+
+-- A share below none
+SELECT approx_percentile(x, -0.5) FROM (VALUES 1, 2) AS t (x);
+--! INVALID_FUNCTION_ARGUMENT: line 1:8: Percentile must be between 0 and 1

@@ -41,3 +41,25 @@ SELECT json_extract('{}', '$..a');
 -- An object has no text
 SELECT CAST(JSON '{"a":1}' AS varchar);
 --! INVALID_CAST_ARGUMENT: Cannot cast '{"a":1}' to VARCHAR
+
+-- A scalar of a type; what cannot be cast is null: https://trino.io/docs/current/functions/json.html#json-value
+SELECT json_value('{"b": 5}', 'lax $.b' RETURNING integer NULL ON EMPTY) AS a, json_value('{"b": 500}', '$.b' RETURNING tinyint) AS b, json_value('{"b": "x"}', '$.b' RETURNING bigint) AS c, json_value('{"b": 1.5}', '$.b' RETURNING double) AS d, json_value('{"b": true}', '$.b' RETURNING boolean) AS e;
+--> a integer, b tinyint, c bigint, d double, e boolean
+--> "5",,,"1.5","true"
+
+-- A scalar whose cast may round is refused
+SELECT json_value('{"b": 1.5}', '$.b' RETURNING integer);
+--! NOT_SUPPORTED: JSON_VALUE of 1.5 returning integer is not supported by the embedded Athena
+
+-- What the clauses say that are there unsaid
+SELECT json_query('{"b": [5]}', 'lax $.b' RETURNING varchar WITHOUT ARRAY WRAPPER NULL ON EMPTY) AS a, json_exists('{"b": 5}', 'lax $.c' FALSE ON ERROR) AS b;
+--> a varchar, b boolean
+--> "[5]","false"
+
+-- Other clauses are refused by name
+SELECT json_query('{"b": 5}', 'lax $.b' WITH ARRAY WRAPPER);
+--! NOT_SUPPORTED: JSON_QUERY with WITH ARRAY WRAPPER is not supported by the embedded Athena
+
+-- So are tables made of documents
+SELECT * FROM json_table('{}', 'lax $' COLUMNS(x integer));
+--! NOT_SUPPORTED: The function json_table is not supported by the embedded Athena

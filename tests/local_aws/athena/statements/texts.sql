@@ -56,3 +56,12 @@ SELECT CAST(1e7 AS varchar) AS a, CAST(1.50 AS varchar) AS b, CAST(true AS varch
 SELECT listagg(x, ',') WITHIN GROUP (ORDER BY x DESC) AS a FROM (VALUES 'b', 'a', 'c') AS t (x);
 --> a varchar
 --> "c,b,a"
+
+-- A group that takes no part in a match is null, one that matches nothing is empty
+SELECT regexp_extract('b', '(a)?(b)', 1) AS a, regexp_extract('b', '(a*)(b)', 1) AS b, regexp_extract('ab', '(a)?(b)', 1) AS c, regexp_extract_all('b ab', '(a)?(b)', 1) AS d, regexp_extract_all('b ab', '(a*)b', 1) AS e;
+--> a varchar, b varchar, c varchar, d array, e array
+--> ,"","a","[null, a]","[, a]"
+
+-- A group of which that is not known
+SELECT regexp_extract('b', '(\p{L}+)?(1)?', 2);
+--! NOT_SUPPORTED: An empty group of (\p{L}+)?(1)? is not supported by the embedded Athena
