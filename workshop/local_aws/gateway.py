@@ -37,7 +37,8 @@ class Gateway:
     ) -> None:
         """Route to `services` first, else to `fallback`; IDENTITY_PATH answers `identity`: proof of who was reached.
 
-        `on_start` is called once when the fallback has started up. `meter` sees every call; METER_PATH answers its count.
+        `on_start` is called once when the fallback has started up. `meter` sees every call; METER_PATH answers its
+        count.
         """
         self._on_start = on_start
         self._meter = meter

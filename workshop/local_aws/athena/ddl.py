@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from workshop.local_aws.athena import grammar
+from workshop.local_aws.athena import statements
 from workshop.local_aws.athena.catalog import VIEW_TEXT, split_location
 from workshop.local_aws.athena.errors import QueryFailed, not_supported
-from workshop.local_aws.athena.grammar import HiveColumn, Name, Partition, Statement
 from workshop.local_aws.athena.plan import CATALOG, Translation, quoted
+from workshop.local_aws.athena.statements import HiveColumn, Name, Partition, Statement
 from workshop.local_aws.athena.storage import LAZY_SIMPLE, STORAGES, Storage, hive_type
 from workshop.local_aws.athena.trino_types import UnknownType, parse_type
 from workshop.local_aws.athena.writing import escaped
@@ -40,34 +40,34 @@ class Ddl:
     def run(self, statement: Statement) -> Told:
         """Run a statement; raises QueryFailed."""
         match statement:
-            case grammar.CreateDatabase():
+            case statements.CreateDatabase():
                 return self._create_database(statement)
-            case grammar.DropDatabase():
+            case statements.DropDatabase():
                 return self._drop_database(statement)
-            case grammar.CreateTable():
+            case statements.CreateTable():
                 return self._create_table(statement)
-            case grammar.DropTable() | grammar.DropView():
+            case statements.DropTable() | statements.DropView():
                 return self._drop(statement)
-            case grammar.AddPartitions():
+            case statements.AddPartitions():
                 return self._add_partitions(statement)
-            case grammar.DropPartitions():
+            case statements.DropPartitions():
                 return self._drop_partitions(statement)
-            case grammar.RenamePartition():
+            case statements.RenamePartition():
                 return self._rename_partition(statement)
-            case grammar.AddColumns():
+            case statements.AddColumns():
                 return self._add_columns(statement)
-            case grammar.SetProperties():
+            case statements.SetProperties():
                 table = self._table(statement.name)
                 return self._update(table, Parameters={**table.get("Parameters", {}), **statement.properties})
-            case grammar.SetLocation():
+            case statements.SetLocation():
                 return self._set_location(statement)
-            case grammar.RepairTable():
+            case statements.RepairTable():
                 return self._repair(statement.name)
         return self._shown(statement)
 
     # ---- databases -----------------------------------------------------------------------------------------------
 
-    def _create_database(self, statement: grammar.CreateDatabase) -> Told:
+    def _create_database(self, statement: statements.CreateDatabase) -> Told:
         described = {"Name": statement.name, "Parameters": dict(statement.properties)}
         if statement.comment:
             described["Description"] = statement.comment
@@ -81,7 +81,7 @@ class Ddl:
                 raise QueryFailed("FAILED", text) from None
         return Told()
 
-    def _drop_database(self, statement: grammar.DropDatabase) -> Told:
+    def _drop_database(self, statement: statements.DropDatabase) -> Told:
         name = statement.name
         if not self._has_database(name):
             if statement.if_exists:
@@ -98,7 +98,7 @@ class Ddl:
 
     # ---- tables --------------------------------------------------------------------------------------------------
 
-    def _create_table(self, statement: grammar.CreateTable) -> Told:
+    def _create_table(self, statement: statements.CreateTable) -> Told:
         database, name = self._full(statement.name)
         for column in (*statement.columns, *statement.keys):
             _check_type(column)
@@ -140,9 +140,9 @@ class Ddl:
             raise QueryFailed("FAILED", text) from None
         return Told()
 
-    def _drop(self, statement: grammar.DropTable | grammar.DropView) -> Told:
+    def _drop(self, statement: statements.DropTable | statements.DropView) -> Told:
         database, name = self._full(statement.name)
-        wants_view = isinstance(statement, grammar.DropView)
+        wants_view = isinstance(statement, statements.DropView)
         table = self._find(statement.name)
         if table is None:
             if statement.if_exists:
@@ -158,7 +158,7 @@ class Ddl:
         self._glue.delete_table(DatabaseName=database, Name=name)
         return Told()
 
-    def _add_columns(self, statement: grammar.AddColumns) -> Told:
+    def _add_columns(self, statement: statements.AddColumns) -> Told:
         table = self._table(statement.name)
         for column in statement.columns:
             _check_type(column)
@@ -171,7 +171,7 @@ class Ddl:
         columns = [*kept, *_glue_columns(statement.columns)]
         return self._update(table, StorageDescriptor={**table["StorageDescriptor"], "Columns": columns})
 
-    def _set_location(self, statement: grammar.SetLocation) -> Told:
+    def _set_location(self, statement: statements.SetLocation) -> Told:
         table = self._table(statement.name)
         if statement.partition is None:
             return self._update(table, StorageDescriptor={**table["StorageDescriptor"], "Location": statement.location})
@@ -189,7 +189,7 @@ class Ddl:
 
     # ---- partitions: https://docs.aws.amazon.com/athena/latest/ug/alter-table-add-partition.html -------------------
 
-    def _add_partitions(self, statement: grammar.AddPartitions) -> Told:
+    def _add_partitions(self, statement: statements.AddPartitions) -> Told:
         table = self._table(statement.name)
         known = [partition["Values"] for partition in self._partitions(table)]
         wanted = [(_values(table, partition), partition) for partition in statement.partitions]
@@ -198,7 +198,7 @@ class Ddl:
         self._register(table, {tuple(v): partition.location for v, partition in wanted if v not in known})
         return Told()
 
-    def _drop_partitions(self, statement: grammar.DropPartitions) -> Told:
+    def _drop_partitions(self, statement: statements.DropPartitions) -> Told:
         table = self._table(statement.name)
         known = [partition["Values"] for partition in self._partitions(table)]
         wanted = [(_values(table, partition), partition) for partition in statement.partitions]
@@ -212,7 +212,7 @@ class Ddl:
                 )
         return Told()
 
-    def _rename_partition(self, statement: grammar.RenamePartition) -> Told:
+    def _rename_partition(self, statement: statements.RenamePartition) -> Told:
         table = self._table(statement.name)
         old, new = _values(table, statement.old), _values(table, statement.new)
         partitions = self._partitions(table)
@@ -275,7 +275,7 @@ class Ddl:
 
     # ---- views: https://docs.aws.amazon.com/athena/latest/ug/create-view.html ------------------------------------
 
-    def create_view(self, statement: grammar.CreateView, translation: Translation) -> Told:
+    def create_view(self, statement: statements.CreateView, translation: Translation) -> Told:
         """Keep a view as Athena does: Presto's document in base64, and Hive's columns beside it."""
         database, name = self._full(statement.name)
         if not self._has_database(database):
@@ -326,38 +326,38 @@ class Ddl:
 
     def _shown(self, statement: Statement) -> Told:
         match statement:
-            case grammar.ShowDatabases():
+            case statements.ShowDatabases():
                 pages = self._glue.get_paginator("get_databases").paginate()
                 names = (database["Name"] for page in pages for database in page["DatabaseList"])
                 return Told(("database_name",), _matching(names, statement.pattern))
-            case grammar.ShowTables():
+            case statements.ShowTables():
                 names = (table["Name"] for table in self._listed(statement.database))
                 return Told(("tab_name",), _matching(names, statement.pattern))
-            case grammar.ShowViews():
+            case statements.ShowViews():
                 names = (table["Name"] for table in self._listed(statement.database) if _is_view(table))
                 return Told(("views",), _matching(names, statement.pattern))
-            case grammar.ShowColumns():
+            case statements.ShowColumns():
                 table = self._table(statement.name)
                 return Told(("field",), tuple(f"{column['Name']:<20}" for column in _all_columns(table)))
-            case grammar.ShowPartitions():
+            case statements.ShowPartitions():
                 return self._show_partitions(statement.name)
-            case grammar.ShowProperties():
+            case statements.ShowProperties():
                 parameters = self._table(statement.name).get("Parameters", {})
                 if statement.property:
                     missing = f"Table {statement.name.table} does not have property: {statement.property}"
                     return Told(("prpt_name",), (parameters.get(statement.property, missing),))
                 lines = tuple(f"{key}\t{value}" for key, value in sorted(parameters.items()))
                 return Told(("prpt_name", "prpt_value"), lines)
-            case grammar.ShowCreateTable():
+            case statements.ShowCreateTable():
                 table = self._table(statement.name)
                 if _is_view(table):
                     raise QueryFailed("FAILED", "SemanticException SHOW CREATE TABLE of a view; use SHOW CREATE VIEW")
                 # Named as it was asked for: tests/unit/test_athena.py of aws/aws-sdk-pandas, which runs against AWS.
                 name = ".".join(part for part in statement.name if part)
                 return Told(("createtab_stmt",), tuple(_create_text(table, name)))
-            case grammar.ShowCreateView():
+            case statements.ShowCreateView():
                 return self._show_create_view(statement.name)
-            case grammar.Describe():
+            case statements.Describe():
                 return self._describe(statement.name)
         raise not_supported(None, f"The statement {statement.subtype}")
 
@@ -453,7 +453,7 @@ _TABLE_INPUT = frozenset({
 })  # fmt: skip
 
 
-def _storage(statement: grammar.CreateTable) -> Storage:
+def _storage(statement: statements.CreateTable) -> Storage:
     """Return a new table's SerDe and formats; text is the default.
 
     https://docs.aws.amazon.com/athena/latest/ug/create-table.html

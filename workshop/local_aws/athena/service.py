@@ -19,16 +19,17 @@ import duckdb
 from botocore.exceptions import BotoCoreError, ClientError
 
 from workshop.local_aws import clients
-from workshop.local_aws.athena import grammar
+from workshop.local_aws.athena import statements
 from workshop.local_aws.athena.catalog import Catalog, StoredObject, split_location
 from workshop.local_aws.athena.catalogs import Catalogs
 from workshop.local_aws.athena.ddl import Ddl, Told
 from workshop.local_aws.athena.engine import Engine, ObjectCache, as_texts
 from workshop.local_aws.athena.errors import INTERNAL, MalformedStatement, QueryCancelled, QueryFailed
 from workshop.local_aws.athena.execution import Execution, History, athena_error
-from workshop.local_aws.athena.grammar import Statement, Written, read
+from workshop.local_aws.athena.grammar import read
 from workshop.local_aws.athena.plan import Translation
 from workshop.local_aws.athena.results import column_info, csv_line, csv_rows, page, shown, text_rows
+from workshop.local_aws.athena.statements import Statement, Written
 from workshop.local_aws.athena.translate import translate
 from workshop.local_aws.athena.trino_types import BIGINT, BOOLEAN, VARCHAR, Type
 from workshop.local_aws.athena.writing import Writing, file_name
@@ -253,7 +254,7 @@ class Athena:
             )
         parameters = request.get("ExecutionParameters") or []
         statement = self._read(caller, workgroup, text, parameters)
-        if enforced and isinstance(statement, grammar.CreateTableAs) and "external_location" in statement.properties:
+        if enforced and isinstance(statement, statements.CreateTableAs) and "external_location" in statement.properties:
             raise invalid(
                 "The Create Table As Select query failed because it was submitted with an 'external_location' property "
                 "to an Athena Workgroup that enforces a centralized output location for all queries. Please remove the "
@@ -289,7 +290,7 @@ class Athena:
         """Read a statement, and in the place of EXECUTE what was prepared under its name."""
         try:
             statement = read(text, parameters)
-            if not isinstance(statement, grammar.Execute):
+            if not isinstance(statement, statements.Execute):
                 return statement
             try:
                 found = self._client("athena", caller.region).get_prepared_statement(
@@ -350,17 +351,17 @@ class Athena:
             return translation
 
         match statement:
-            case grammar.Select():
+            case statements.Select():
                 if not self._reused(job):
                     self._select(job, planned(statement.query), connection, catalog)
-            case grammar.CreateTableAs() | grammar.Insert() | grammar.Unload():
+            case statements.CreateTableAs() | statements.Insert() | statements.Unload():
                 writing = Writing(glue, s3, catalog, database, job.put_options)
                 self._write(job, writing, statement, planned, connection, catalog)
-            case grammar.Explain():
+            case statements.Explain():
                 self._explain(job, statement, planned)
-            case grammar.CreateView():
+            case statements.CreateView():
                 self._tell(job, ddl.create_view(statement, planned(statement.query)))
-            case grammar.Prepare() | grammar.Deallocate():
+            case statements.Prepare() | statements.Deallocate():
                 self._prepare(job, statement)
             case _:
                 self._tell(job, ddl.run(statement))
@@ -433,7 +434,7 @@ class Athena:
                     translation, connection, catalog, execution.caller.region, execution.submitted, job.cutoff
                 ) as execution.scanned:
                     name = file_name(execution.submitted, execution.id, self._new_id())
-                    rows = not isinstance(statement, grammar.CreateTableAs) or statement.with_data
+                    rows = not isinstance(statement, statements.CreateTableAs) or statement.with_data
                     written = writing.write(
                         target, translation, connection, name, lambda: self._commit(job), self._scratch, rows=rows
                     )
@@ -452,20 +453,20 @@ class Athena:
             s3.put_object(Bucket=bucket, Key=key, Body=body.encode(), **job.put_options)
         execution.manifest = manifest
 
-    def _explain(self, job: Job, statement: grammar.Explain, planned: Callable[[Any], Translation]) -> None:
+    def _explain(self, job: Job, statement: statements.Explain, planned: Callable[[Any], Translation]) -> None:
         """Validate a query. A statement that writes is read, and its query checked."""
         inner = statement.statement
-        if isinstance(inner, grammar.Select | Written):
+        if isinstance(inner, statements.Select | Written):
             planned(inner.query)
         job.execution.columns = _columns([("Valid", BOOLEAN)])
         self._put_text(job, "true\n")
 
-    def _prepare(self, job: Job, statement: grammar.Prepare | grammar.Deallocate) -> None:
+    def _prepare(self, job: Job, statement: statements.Prepare | statements.Deallocate) -> None:
         """Keep or forget a prepared statement of the workgroup, in the same place as CreatePreparedStatement does."""
         athena = self._client("athena", job.execution.caller.region)
         name = {"StatementName": statement.name, "WorkGroup": job.execution.workgroup}
         try:
-            if isinstance(statement, grammar.Prepare):
+            if isinstance(statement, statements.Prepare):
                 athena.create_prepared_statement(**name, QueryStatement=statement.text)
             else:
                 athena.delete_prepared_statement(**name)
@@ -565,11 +566,11 @@ def _output_name(statement: Statement | QueryFailed, query_id: str) -> str:
     https://docs.aws.amazon.com/athena/latest/ug/querying-finding-output-files.html
     """
     match statement:
-        case QueryFailed() | grammar.Select():
+        case QueryFailed() | statements.Select():
             return f"{query_id}.csv"
-        case grammar.CreateTableAs():
+        case statements.CreateTableAs():
             return f"tables/{query_id}"
-        case grammar.Insert() | grammar.Unload():
+        case statements.Insert() | statements.Unload():
             return query_id
     return f"{query_id}.txt"
 

@@ -24,8 +24,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from workshop.local_aws.athena.catalog import NO_PARTITION, Catalog, Table, projected_folder, split_location
 from workshop.local_aws.athena.errors import QueryFailed, not_supported
 from workshop.local_aws.athena.expressions import as_varchar
-from workshop.local_aws.athena.grammar import CreateTableAs, Insert, Name, Unload, Written
 from workshop.local_aws.athena.plan import CATALOG, Translation, Value, quoted
+from workshop.local_aws.athena.statements import CreateTableAs, Insert, Name, Unload, Written
 from workshop.local_aws.athena.storage import STORAGES, WRITABLE, File, Layout, compression, hive_type
 from workshop.local_aws.athena.trino_types import Type, coercible
 from workshop.local_aws.athena.trino_types import duckdb as duckdb_type
