@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.local_aws.contract.backends import BACKENDS
+from tests.local_aws.contract.catalogue import ALL
 from tests.local_aws.contract.document import DOCUMENT, clients_table, gaps_table, replaced, rules_tables
-from tests.local_aws.contract.rules import RULES, Outcome
+from tests.local_aws.contract.rules import Outcome
 
 ROOT = Path(__file__).parents[1]
 
@@ -39,7 +40,7 @@ def rules() -> str:
 def outcomes(backend: str) -> dict[str, Outcome]:
     """Judge one back end by every rule."""
     with BACKENDS[backend]() as opened:
-        return {rule_id: finding.outcome for rule_id, finding in opened.findings(RULES.values()).items()}
+        return {rule_id: finding.outcome for rule_id, finding in opened.findings(ALL.values()).items()}
 
 
 def firehose() -> str:

@@ -4,17 +4,17 @@ import argparse
 import sys
 
 from tests.local_aws.contract.backends import BACKENDS
-from tests.local_aws.contract.catalogue import CHAPTERS
-from tests.local_aws.contract.rules import RULES, Outcome
+from tests.local_aws.contract.catalogue import ALL
+from tests.local_aws.contract.rules import Outcome
 
 
 def main() -> None:
     """Judge the back ends by the rules, and print an outcome a line, with what was seen where they do not agree."""
     parser = argparse.ArgumentParser(prog="python -m tests.local_aws.contract", description=main.__doc__)
     parser.add_argument("backends", nargs="*", choices=[*BACKENDS, []], help="which back ends; all without a name")
-    parser.add_argument("--rule", action="append", choices=RULES, metavar="ID", help="only this rule; may be repeated")
+    parser.add_argument("--rule", action="append", choices=ALL, metavar="ID", help="only this rule; may be repeated")
     arguments = parser.parse_args()
-    chosen = [one for rules in CHAPTERS.values() for one in rules if not arguments.rule or one.id in arguments.rule]
+    chosen = [one for one in ALL.values() if not arguments.rule or one.id in arguments.rule]
     for name in arguments.backends or BACKENDS:
         with BACKENDS[name]() as backend:
             findings = backend.findings(chosen)

@@ -32,3 +32,6 @@ CHAPTERS: dict[str, list[Rule]] = {
     for title, module in _CHAPTERS.items()
 }
 """Rules by chapter."""
+
+ALL: dict[str, Rule] = {one.id: one for rules in CHAPTERS.values() for one in rules}
+"""Every rule by its id, in the order of the chapters."""

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from tests.local_aws.contract.catalogue import CHAPTERS
+from tests.local_aws.contract.catalogue import ALL, CHAPTERS
 from tests.local_aws.contract.gaps import GAPS
-from tests.local_aws.contract.rules import RULES, Outcome, Rule
+from tests.local_aws.contract.rules import Outcome, Rule
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "local-aws.md"
 Outcomes = Mapping[str, Mapping[str, Outcome]]
@@ -52,7 +52,7 @@ def rules_tables(outcomes: Outcomes) -> str:
 
 
 def _counts(outcomes: Outcomes) -> Iterable[list[str]]:
-    for title, rules in [*CHAPTERS.items(), ("**all**", list(RULES.values()))]:
+    for title, rules in [*CHAPTERS.items(), ("**all**", list(ALL.values()))]:
         kept = [sum(found[one.id] is Outcome.AGREES for one in rules) for found in outcomes.values()]
         yield [title, str(len(rules)), *map(str, kept)]
 
@@ -61,7 +61,7 @@ def gaps_table() -> str:
     """Return what the embedded AWS does not offer, and why."""
     if not GAPS:
         return "None of the rules above."
-    rows = [[described(RULES[rule_id]), gap.reason] for rule_id, gap in GAPS.items()]
+    rows = [[described(ALL[rule_id]), gap.reason] for rule_id, gap in GAPS.items()]
     return _table(["rule", "why it is not kept"], rows)
 
 

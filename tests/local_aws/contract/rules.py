@@ -45,7 +45,7 @@ class Rule:
 
 
 RULES: dict[str, Rule] = {}
-"""Every rule, in the order in which the table lists them."""
+"""Every rule that was imported, by its id; catalogue.py imports all."""
 
 
 def rule(rule_id: str, sentence: str, page: str) -> Callable[[Callable[[Account], None]], Callable[[Account], None]]:

@@ -558,7 +558,8 @@ class Expressions(ABC):
             else:
                 when = self._value(branch.this, scope)
                 self._same_type(branch, "=", operand, when)
-                _refuse_nested(branch, "CASE", operand, when)
+                if operand.type.of:
+                    when = Value(self._equal(operand, when), BOOLEAN)
             result = self._value(branch.args["true"], scope)
             results.append(result.type)
             texts.append(f"WHEN {when.sql} THEN {result.sql}")
@@ -572,7 +573,8 @@ class Expressions(ABC):
                 f"All CASE results must be the same type or coercible to a common type: {', '.join(map(str, results))}"
             )
             raise failure("TYPE_MISMATCH", node, text)
-        return Value(f"CASE {operand.sql + ' ' if operand else ''}{' '.join(texts)} END", kind)
+        start = f"{operand.sql} " if operand and not operand.type.of else ""
+        return Value(f"CASE {start}{' '.join(texts)} END", kind)
 
     def _if(self, node: exp.If, scope: Scope) -> Value:
         return self._case(exp.Case(ifs=[node], default=node.args.get("false")), scope)

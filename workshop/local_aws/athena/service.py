@@ -33,6 +33,7 @@ from workshop.local_aws.athena.statements import Statement, Written
 from workshop.local_aws.athena.translate import translate
 from workshop.local_aws.athena.trino_types import BIGINT, BOOLEAN, VARCHAR, Type
 from workshop.local_aws.athena.writing import Writing, file_name
+from workshop.local_aws.constraints import violations
 from workshop.local_aws.protocol import Action, AwsError, Caller
 
 MAX_QUERY_BYTES = 262_144  # https://docs.aws.amazon.com/athena/latest/ug/service-limits.html
@@ -96,14 +97,17 @@ class Athena:
         self._history = History(cache_dir / "executions.jsonl")
         self._jobs: dict[str, Job] = {}
         self._workers = ThreadPoolExecutor(PARALLEL, thread_name_prefix="athena")
-        self.actions: Mapping[str, Action] = {
+        checked: Mapping[str, Action] = {
             "StartQueryExecution": self.start_query_execution,
             "GetQueryExecution": self.get_query_execution,
             "BatchGetQueryExecution": self.batch_get_query_execution,
             "ListQueryExecutions": self.list_query_executions,
-            "GetQueryResults": self.get_query_results,
             "GetQueryRuntimeStatistics": self.get_query_runtime_statistics,
             "StopQueryExecution": self.stop_query_execution,
+        }
+        self.actions: Mapping[str, Action] = {
+            **{operation: _checked(operation, action) for operation, action in checked.items()},
+            "GetQueryResults": self.get_query_results,  # words its limit in its own way
             **Catalogs(self._client).actions,
         }
 
@@ -177,7 +181,7 @@ class Athena:
         workgroup = request.get("WorkGroup") or "primary"
         ids = [e.id for e in self._history.newest_first() if (e.caller, e.workgroup) == (caller, workgroup)]
         start = _position(request.get("NextToken"))
-        count = min(request.get("MaxResults") or MAX_LISTED, MAX_LISTED)
+        count = request.get("MaxResults") or MAX_LISTED
         listed: dict[str, Any] = {"QueryExecutionIds": ids[start : start + count]}
         if start + count < len(ids):
             listed["NextToken"] = str(start + count)
@@ -609,6 +613,15 @@ def _same_query(one: Execution, other: Execution) -> bool:
         )
 
     return key(one) == key(other)
+
+
+def _checked(operation: str, action: Action) -> Action:
+    def check_and_act(caller: Caller, request: dict[str, Any]) -> dict[str, Any]:
+        if wrong := violations("athena", operation, request):
+            raise invalid(wrong)
+        return action(caller, request)
+
+    return check_and_act
 
 
 def _position(token: str | None) -> int:

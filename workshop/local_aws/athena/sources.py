@@ -36,6 +36,8 @@ from workshop.local_aws.athena.trino_types import duckdb as duckdb_type
 _BATCH = 50_000  # rows that are in memory at a time
 _SUFFIXES = {".gz", ".bz2", ".zst", ".snappy", ".lz4", ".lzo", ".deflate"}
 
+_CODE = hashlib.sha256(Path(__file__).read_bytes() + duckdb.__version__.encode()).hexdigest()
+
 
 def opened(path: Path, key: str) -> BinaryIO:
     """Open a copy of an object, decompressed as the ending of its key says."""
@@ -167,7 +169,7 @@ def _json_texts(connection: duckdb.DuckDBPyConnection, table: Table, path: Path)
     wrong = "NULL" if skips else "error('HIVE_CURSOR_ERROR: Row is not a valid JSON Object')"
     documents = f"(SELECT CASE WHEN json_type(json) = 'OBJECT' THEN json WHEN json IS NOT NULL THEN {wrong} END AS json FROM {lines})"  # noqa: E501
     shapes = connection.execute(f"SELECT DISTINCT json_keys(json) FROM {lines} WHERE json IS NOT NULL").fetchall()
-    if False and any(len(set(shape or ())) < len(shape or ()) for (shape,) in shapes):
+    if any(len(set(shape or ())) < len(shape or ()) for (shape,) in shapes):
         raise QueryFailed("HIVE_CURSOR_ERROR", "Row is not a valid JSON Object - JSONException: Duplicate key")
 
     def known(name: str) -> str:

@@ -424,7 +424,7 @@ class _Translator(Expressions):
                     b = self._named(name, Scope(None, scope.database, [right]), join)
                 merged = {"": a.sql, "LEFT": a.sql, "RIGHT": b.sql, "FULL": f"coalesce({a.sql}, {b.sql})"}[side]
                 scope.merged[name] = (Value(merged, self._same_type(join, "=", a, b)), reads)
-                on.append(f"{a.sql} = {b.sql}")
+                on.append(self._equal(a, b))
             return f" {side or 'INNER'} JOIN {relation} ON {' AND '.join(on)}"
         condition = join.args.get("on")
         if condition is None:

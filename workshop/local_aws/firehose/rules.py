@@ -33,6 +33,9 @@ def _problems(destination: Mapping[str, Any], before: Mapping[str, Any] | None) 
     yield from _processor_problems(destination, partitioned=partitioned)
     size = destination.get("BufferingHints", {}).get("SizeInMBs")
     interval = destination.get("BufferingHints", {}).get("IntervalInSeconds")
+    if (size is None) != (interval is None):
+        # API_BufferingHints: "If you specify a value for one of these, you must provide a value for the other."
+        yield "BufferingHints must have both SizeInMBs and IntervalInSeconds, or neither."
     if converted:
         # "enable-record-format-conversion": at least 64, and the conversion compresses.
         if size is not None and size < 64:

@@ -20,6 +20,11 @@ SELECT ARRAY[ROW(1, null)] = ARRAY[ROW(1, null)] AS a, ARRAY[ROW(1, null)] = ARR
 --> a boolean, b boolean, c boolean, d boolean, e array
 --> ,"false","true",,"[null, 1]"
 
+-- In CASE and in USING
+SELECT CASE ARRAY[1] WHEN ARRAY[null] THEN 1 WHEN ARRAY[1] THEN 2 END AS a, (SELECT count(*) FROM (VALUES ARRAY[1], ARRAY[null]) AS t (x) JOIN (VALUES ARRAY[1], ARRAY[null]) AS u (x) USING (x)) AS b;
+--> a integer, b bigint
+--> "2","1"
+
 -- Arrays and rows are put in order
 SELECT ARRAY[1, 2] < ARRAY[1, 3] AS a, ROW(1, 'a') >= ROW(1, 'a') AS b, ARRAY[1, 2] BETWEEN ARRAY[1] AND ARRAY[2] AS c, (SELECT max(ROW(x, y)) FROM (VALUES (1, 'b'), (2, 'a')) AS t (x, y)) AS d;
 --> a boolean, b boolean, c boolean, d row
@@ -40,3 +45,7 @@ SELECT MAP(ARRAY['a'], ARRAY[1]) < MAP(ARRAY['a'], ARRAY[1]);
 -- A row in a subquery is refused
 SELECT (1, 2) IN (SELECT ROW(1, 2));
 --! NOT_SUPPORTED: line 1:9: IN over arrays, maps or rows is not supported by the embedded Athena
+
+-- A column of arrays is put in order by no other name
+SELECT a FROM (VALUES ARRAY[2], ARRAY[1]) AS t (a) ORDER BY 1;
+--! NOT_SUPPORTED: line 1:61: ORDER BY a column of type array(integer) by its name or number is not supported by the embedded Athena

@@ -65,3 +65,7 @@ SELECT regexp_extract('b', '(a)?(b)', 1) AS a, regexp_extract('b', '(a*)(b)', 1)
 -- A group of which that is not known
 SELECT regexp_extract('b', '(\p{L}+)?(1)?', 2);
 --! NOT_SUPPORTED: An empty group of (\p{L}+)?(1)? is not supported by the embedded Athena
+
+-- Or where Python and RE2 find other matches
+SELECT regexp_extract(chr(11) || ' ', '(x)?\s', 1);
+--! NOT_SUPPORTED: An empty group of (x)?\s is not supported by the embedded Athena
