@@ -99,8 +99,8 @@ def _environment_step() -> dict[str, float]:
 
 def _confirm_aws() -> None:
     typer.confirm(
-        "This deploys to the AWS account that your credentials open. Idle, it costs stored bytes, and about 12 US "
-        "cents a month for polling two queues; a trading day costs less than one US cent. Go on?",
+        "This deploys to the AWS account that your credentials open. Idle, it costs stored bytes; "
+        "a trading day costs a few US cents, most of it for trucks. `cost` says more. Go on?",
         abort=True,
         err=True,
     )
