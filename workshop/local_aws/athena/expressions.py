@@ -25,8 +25,8 @@ from workshop.local_aws.athena.functions import (
     fill,
     functions,
 )
+from workshop.local_aws.athena.parsing import JSON_VALUE_RETURNING
 from workshop.local_aws.athena.plan import CATALOG, Field, Query, Scope, Value, literal, quoted
-from workshop.local_aws.athena.statement import JSON_VALUE_RETURNING
 from workshop.local_aws.athena.trino_types import (
     BIGINT,
     BOOLEAN,

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sqlglot import exp
 
 from workshop.local_aws.athena.errors import MalformedStatement, QueryFailed, not_supported
-from workshop.local_aws.athena.statement import malformed, parse
+from workshop.local_aws.athena.parsing import malformed, parse
 from workshop.local_aws.athena.statements import (
     AddColumns,
     AddPartitions,

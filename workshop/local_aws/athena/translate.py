@@ -10,6 +10,7 @@ from sqlglot import exp
 from workshop.local_aws.athena.catalog import NO_PARTITION, Column, Table
 from workshop.local_aws.athena.errors import MalformedStatement, QueryFailed, failure, not_supported
 from workshop.local_aws.athena.expressions import Expressions, children, field_of, not_aggregate
+from workshop.local_aws.athena.parsing import parse, statement_name
 from workshop.local_aws.athena.plan import (
     CATALOG,
     PATH,
@@ -28,7 +29,6 @@ from workshop.local_aws.athena.plan import (
     push,
     quoted,
 )
-from workshop.local_aws.athena.statement import parse, statement_name
 from workshop.local_aws.athena.trino_types import BIGINT, VARCHAR, Type, common, common_of, duckdb
 
 
