@@ -192,7 +192,9 @@ class Engine:
         spill = cache.folder.parent / "spill"
         macros = (Path(__file__).parent / "macros.sql").read_text("utf-8")
         register(self._duckdb)
+        # What two expressions share would be computed before both, outside of a TRY around it, and fail the statement.
         self._duckdb.execute(f"""
+            SET disabled_optimizers = 'common_subexpressions';
             SET TimeZone = 'UTC';
             SET autoinstall_known_extensions = false;
             SET autoload_known_extensions = false;

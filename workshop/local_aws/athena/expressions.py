@@ -27,6 +27,7 @@ from workshop.local_aws.athena.functions import (
 )
 from workshop.local_aws.athena.parsing import JSON_VALUE_RETURNING
 from workshop.local_aws.athena.plan import CATALOG, Field, Query, Scope, Value, literal, quoted
+from workshop.local_aws.athena.scalars import REFUSING
 from workshop.local_aws.athena.trino_types import (
     BIGINT,
     BOOLEAN,
@@ -72,7 +73,6 @@ class Expressions(ABC):
         self._variables = 0
         self._keys: set[str] | None = None
         self._windows: list[set[Field]] = []
-        self._trying = False
 
     @abstractmethod
     def _query(self, node: exp.Expr, outer: Scope) -> Query:
@@ -513,8 +513,8 @@ class Expressions(ABC):
         if sign != "/":
             return Value(f"CAST({a} {sign} {b} AS {duckdb(result)})", result)
         # DuckDB divides decimals as doubles; whole numbers of 38 digits keep every digit.
-        divisor = b if self._trying else f"trino_divisor({b})"
-        return Value(f"CAST(trino_quotient({a}, {divisor}, {scale - s1 + s2}, {scale}) AS {duckdb(result)})", result)
+        quotient = f"trino_quotient({a}, trino_divisor({b}), {scale - s1 + s2}, {scale})"
+        return Value(f"CAST({quotient} AS {duckdb(result)})", result)
 
     def _moment(self, sign: str, left: Value, right: Value, at: exp.Expr) -> Value:
         a, b = left.type.name, right.type.name
@@ -541,11 +541,9 @@ class Expressions(ABC):
             raise not_supported(node, "A subscript of several parts")
         index = self._value(node.expressions[0], scope)
         if value.type.name == "array":
-            function = "list_extract" if self._trying else "trino_subscript"
-            return Value(f"{function}({value.sql}, {index.sql})", value.type.of[0])
+            return Value(f"trino_subscript({value.sql}, {index.sql})", value.type.of[0])
         if value.type.name == "map":
-            function = "map_extract_value" if self._trying else "trino_map_value"
-            return Value(f"{function}({value.sql}, {index.sql})", value.type.of[1])
+            return Value(f"trino_map_value({value.sql}, {index.sql})", value.type.of[1])
         text = f"Cannot use {value.type} for subscript of {index.type}"
         raise failure("TYPE_MISMATCH", node, text)
 
@@ -647,7 +645,7 @@ class Expressions(ABC):
             # DuckDB reads more than Trino does: '1.5' as a whole number, '2026-11-20T09:00:00' as a timestamp.
             form, words = _FORMS[b]
             before, _, after = words.partition("{}")
-            wrong = f"error({literal(f'INVALID_CAST_ARGUMENT: {before}')} || {value.sql} || {literal(after)})"
+            wrong = f"trino_fail({literal(f'INVALID_CAST_ARGUMENT: {before}')} || {value.sql} || {literal(after)})"
             fits = f"{value.sql} IS NULL OR regexp_full_match({value.sql}, {literal(form)})"
             return cast(f"CASE WHEN {fits} THEN {value.sql} ELSE {'NULL' if attempt else wrong} END")
         if a in {"double", "real"} and b in INTEGERS:
@@ -816,11 +814,9 @@ class Expressions(ABC):
     ) -> Value:
         """Translate a call by the first line of functions.txt that fits."""
         if name == "try" and len(arguments) == 1:
-            outer, self._trying = self._trying, True
-            try:
-                value = self._value(arguments[0], scope)
-            finally:
-                self._trying = outer
+            value = self._value(arguments[0], scope)
+            if any(f"{refusing}(" in value.sql for refusing in REFUSING):
+                raise not_supported(node, "try around a JSON path or a regular expression's group")
             return Value(f"TRY({value.sql})", value.type)
         if name == "row":
             return self._row(arguments, scope)

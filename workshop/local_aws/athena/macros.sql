@@ -42,16 +42,16 @@ CREATE MACRO trino_map(pairs) AS map_from_entries(list_filter(
 
 -- Trino fails where DuckDB answers NULL.
 CREATE MACRO trino_subscript(a, i) AS CASE
-    WHEN i > len(a) THEN error(
+    WHEN i > len(a) THEN trino_fail(
         'INVALID_FUNCTION_ARGUMENT: Array subscript must be less than or equal to array length: ' || i || ' > ' || len(a)
     )
-    WHEN i = 0 THEN error('INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1')
-    WHEN i < 0 THEN error('INVALID_FUNCTION_ARGUMENT: Array subscript is negative: ' || i)
+    WHEN i = 0 THEN trino_fail('INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1')
+    WHEN i < 0 THEN trino_fail('INVALID_FUNCTION_ARGUMENT: Array subscript is negative: ' || i)
     ELSE list_extract(a, i)
 END;
 CREATE MACRO trino_map_value(m, k) AS CASE
     WHEN k IS NOT NULL AND NOT map_contains(m, k)
-    THEN error('INVALID_FUNCTION_ARGUMENT: Key not present in map: ' || k) ELSE map_extract_value(m, k)
+    THEN trino_fail('INVALID_FUNCTION_ARGUMENT: Key not present in map: ' || k) ELSE map_extract_value(m, k)
 END;
 
 -- Java's Double.toString: scientific below 10^-3 and from 10^7 on. DuckDB's digits are the same shortest ones.
@@ -75,7 +75,7 @@ CREATE MACRO trino_double_text(x) AS CASE
 END;
 
 -- A decimal divided by nothing fails in Trino, where doubles give infinity.
-CREATE MACRO trino_divisor(x) AS CASE WHEN x = 0 THEN error('DIVISION_BY_ZERO: Division by zero') ELSE x END;
+CREATE MACRO trino_divisor(x) AS CASE WHEN x = 0 THEN trino_fail('DIVISION_BY_ZERO: Division by zero') ELSE x END;
 CREATE MACRO trino_whole(x) AS CAST(replace(CAST(x AS VARCHAR), '.', '') AS HUGEINT);
 CREATE MACRO trino_halves_up(n, d) AS CASE WHEN (n < 0) = (d < 0) THEN 1 ELSE -1 END * ((2 * abs(n) + abs(d)) // (2 * abs(d)));
 CREATE MACRO trino_scaled(n, scale) AS
@@ -91,15 +91,15 @@ CREATE MACRO trino_average(total, n, scale) AS CASE WHEN n > 0 THEN trino_quotie
 
 CREATE MACRO trino_random(low, high) AS low + CAST(floor(random() * (high - low)) AS BIGINT);
 CREATE MACRO trino_bit_count(x, bits) AS CASE
-    WHEN bits < 2 OR bits > 64 THEN error('INVALID_FUNCTION_ARGUMENT: Bits specified in bit_count must be between 2 and 64, got ' || bits)
-    WHEN bits < 64 AND (x >= pow(2, bits - 1) OR x < -pow(2, bits - 1)) THEN error(
+    WHEN bits < 2 OR bits > 64 THEN trino_fail('INVALID_FUNCTION_ARGUMENT: Bits specified in bit_count must be between 2 and 64, got ' || bits)
+    WHEN bits < 64 AND (x >= pow(2, bits - 1) OR x < -pow(2, bits - 1)) THEN trino_fail(
         'INVALID_FUNCTION_ARGUMENT: Number must be representable with the bits specified. ' || x || ' cannot be represented with ' || bits || ' bits'
     )
     WHEN x < 0 THEN CAST(bit_count(x) AS BIGINT) - (64 - bits) ELSE CAST(bit_count(x) AS BIGINT)
 END;
 CREATE MACRO trino_width_bucket(x, low, high, n) AS CASE
-    WHEN n <= 0 THEN error('INVALID_FUNCTION_ARGUMENT: bucketCount must be greater than 0')
-    WHEN low = high THEN error('INVALID_FUNCTION_ARGUMENT: bounds cannot equal each other')
+    WHEN n <= 0 THEN trino_fail('INVALID_FUNCTION_ARGUMENT: bucketCount must be greater than 0')
+    WHEN low = high THEN trino_fail('INVALID_FUNCTION_ARGUMENT: bounds cannot equal each other')
     WHEN low < high THEN CASE WHEN x < low THEN 0 WHEN x >= high THEN n + 1 ELSE CAST(floor(n * (x - low) / (high - low)) AS BIGINT) + 1 END
     ELSE CASE WHEN x > low THEN 0 WHEN x <= high THEN n + 1 ELSE CAST(floor(n * (low - x) / (low - high)) AS BIGINT) + 1 END
 END;
@@ -110,16 +110,16 @@ CREATE MACRO trino_spaces() AS
     || chr(8192) || chr(8193) || chr(8194) || chr(8195) || chr(8196) || chr(8197) || chr(8198) || chr(8200) || chr(8201)
     || chr(8202) || chr(8232) || chr(8233) || chr(8287) || chr(12288);
 CREATE MACRO trino_pad_size(n) AS CASE
-    WHEN n < 0 THEN error('INVALID_FUNCTION_ARGUMENT: Target length must be in the range [0..2147483647]') ELSE CAST(n AS INTEGER)
+    WHEN n < 0 THEN trino_fail('INVALID_FUNCTION_ARGUMENT: Target length must be in the range [0..2147483647]') ELSE CAST(n AS INTEGER)
 END;
 CREATE MACRO trino_pad_text(text) AS CASE
-    WHEN text = '' THEN error('INVALID_FUNCTION_ARGUMENT: Padding string must not be empty') ELSE text
+    WHEN text = '' THEN trino_fail('INVALID_FUNCTION_ARGUMENT: Padding string must not be empty') ELSE text
 END;
 CREATE MACRO trino_positive_index(i) AS CASE
-    WHEN i < 1 THEN error('INVALID_FUNCTION_ARGUMENT: Index must be greater than zero') ELSE i
+    WHEN i < 1 THEN trino_fail('INVALID_FUNCTION_ARGUMENT: Index must be greater than zero') ELSE i
 END;
 CREATE MACRO trino_split(text, delimiter, n) AS CASE
-    WHEN n < 1 THEN error('INVALID_FUNCTION_ARGUMENT: Limit must be positive')
+    WHEN n < 1 THEN trino_fail('INVALID_FUNCTION_ARGUMENT: Limit must be positive')
     WHEN len(string_split(text, delimiter)) <= n THEN string_split(text, delimiter)
     ELSE list_append(
         list_slice(string_split(text, delimiter), 1, n - 1),
@@ -127,7 +127,7 @@ CREATE MACRO trino_split(text, delimiter, n) AS CASE
     )
 END;
 CREATE MACRO trino_strpos(text, part, n) AS CASE
-    WHEN n = 0 THEN error('INVALID_FUNCTION_ARGUMENT: ''instance'' must be a positive or negative number.')
+    WHEN n = 0 THEN trino_fail('INVALID_FUNCTION_ARGUMENT: ''instance'' must be a positive or negative number.')
     WHEN n < 0 THEN CASE
         WHEN part = '' THEN 0
         WHEN len(string_split(reverse(text), reverse(part))) <= -n THEN 0
@@ -162,20 +162,20 @@ CREATE MACRO trino_iso8601(text, zone) AS CASE
     WHEN regexp_full_match(text, '\d{4}-\d\d-\d\dT.*\d[+-]\d\d(:?\d\d)?') THEN error(
         'NOT_SUPPORTED: from_iso8601_timestamp of a column with offsets (' || text || ') is not supported by the embedded Athena'
     )
-    WHEN text IS NOT NULL THEN error('INVALID_FUNCTION_ARGUMENT: Invalid format: "' || text || '"')
+    WHEN text IS NOT NULL THEN trino_fail('INVALID_FUNCTION_ARGUMENT: Invalid format: "' || text || '"')
 END;
 CREATE MACRO trino_iso8601_date(text) AS CASE
     WHEN regexp_full_match(text, '\d{4}-\d\d-\d\d') THEN CAST(text AS DATE)
     WHEN regexp_full_match(text, '\d{4}-W\d\d') THEN CAST(strptime(text || '-1', '%G-W%V-%u') AS DATE)
     WHEN regexp_full_match(text, '\d{4}-W\d\d-\d') THEN CAST(strptime(text, '%G-W%V-%u') AS DATE)
     WHEN regexp_full_match(text, '\d{4}-\d{3}') THEN CAST(strptime(text, '%Y-%j') AS DATE)
-    WHEN text IS NOT NULL THEN error('INVALID_FUNCTION_ARGUMENT: Invalid format: "' || text || '"')
+    WHEN text IS NOT NULL THEN trino_fail('INVALID_FUNCTION_ARGUMENT: Invalid format: "' || text || '"')
 END;
 
 -- A text in a document is itself, and null is null; what is neither has no text in Trino.
 CREATE MACRO trino_json_text(document) AS CASE
     WHEN json_type(document) IN ('OBJECT', 'ARRAY')
-    THEN error('INVALID_CAST_ARGUMENT: Cannot cast ''' || CAST(document AS VARCHAR) || ''' to VARCHAR')
+    THEN trino_fail('INVALID_CAST_ARGUMENT: Cannot cast ''' || CAST(document AS VARCHAR) || ''' to VARCHAR')
     ELSE json_extract_string(document, '$')
 END;
 CREATE MACRO trino_json_size(document, path) AS CASE json_type(document, path)
@@ -201,22 +201,22 @@ CREATE MACRO trino_arrays_overlap(a, b) AS CASE
     WHEN len(a) > list_count(a) OR len(b) > list_count(b) THEN NULL WHEN a IS NOT NULL AND b IS NOT NULL THEN false
 END;
 CREATE MACRO trino_slice(a, start, n) AS CASE
-    WHEN start = 0 THEN error('INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1')
-    WHEN n < 0 THEN error('INVALID_FUNCTION_ARGUMENT: length must be greater than or equal to 0')
+    WHEN start = 0 THEN trino_fail('INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1')
+    WHEN n < 0 THEN trino_fail('INVALID_FUNCTION_ARGUMENT: length must be greater than or equal to 0')
     WHEN start < 0 AND -start > len(a) THEN a[1:0]
     WHEN start < 0 THEN list_slice(a, len(a) + start + 1, len(a) + start + n)
     ELSE list_slice(a, start, start + n - 1)
 END;
 CREATE MACRO trino_step(first, last, step) AS CASE
-    WHEN step = 0 THEN error('INVALID_FUNCTION_ARGUMENT: step must not be zero')
+    WHEN step = 0 THEN trino_fail('INVALID_FUNCTION_ARGUMENT: step must not be zero')
     WHEN (first < last AND step < 0) OR (first > last AND step > 0)
-    THEN error('INVALID_FUNCTION_ARGUMENT: sequence stop value should be greater than or equal to start value if step is greater than zero otherwise stop should be less than or equal to start')
+    THEN trino_fail('INVALID_FUNCTION_ARGUMENT: sequence stop value should be greater than or equal to start value if step is greater than zero otherwise stop should be less than or equal to start')
     ELSE step
 END;
 CREATE MACRO trino_map_of(ks, vs) AS CASE
-    WHEN len(ks) <> len(vs) THEN error('INVALID_FUNCTION_ARGUMENT: Key and value arrays must be the same length')
-    WHEN len(ks) > list_count(ks) THEN error('INVALID_FUNCTION_ARGUMENT: map key cannot be null')
-    WHEN len(ks) > len(list_distinct(ks)) THEN error('INVALID_FUNCTION_ARGUMENT: Duplicate map keys are not allowed')
+    WHEN len(ks) <> len(vs) THEN trino_fail('INVALID_FUNCTION_ARGUMENT: Key and value arrays must be the same length')
+    WHEN len(ks) > list_count(ks) THEN trino_fail('INVALID_FUNCTION_ARGUMENT: map key cannot be null')
+    WHEN len(ks) > len(list_distinct(ks)) THEN trino_fail('INVALID_FUNCTION_ARGUMENT: Duplicate map keys are not allowed')
     ELSE map(ks, vs)
 END;
 CREATE MACRO trino_multimap(pairs) AS map_from_entries(list_transform(
@@ -232,7 +232,7 @@ CREATE MACRO trino_percentile(pairs, share) AS
     list_extract(trino_weighted(pairs), greatest(1, CAST(ceil(share * len(trino_weighted(pairs))) AS BIGINT)));
 CREATE MACRO trino_percentiles(pairs, shares) AS list_transform(shares, lambda s: trino_percentile(pairs, s));
 CREATE MACRO trino_entropy(counts) AS CASE
-    WHEN list_min(counts) < 0 THEN error('INVALID_FUNCTION_ARGUMENT: Entropy count argument must be non-negative')
+    WHEN list_min(counts) < 0 THEN trino_fail('INVALID_FUNCTION_ARGUMENT: Entropy count argument must be non-negative')
     WHEN coalesce(list_sum(counts), 0) = 0 THEN 0.0
     ELSE list_sum(list_transform(list_filter(counts, lambda c: c > 0), lambda c:
         CAST(c AS DOUBLE) / CAST(list_sum(counts) AS DOUBLE) * log2(CAST(list_sum(counts) AS DOUBLE) / CAST(c AS DOUBLE))

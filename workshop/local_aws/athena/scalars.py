@@ -322,8 +322,24 @@ def crc32(data: bytes) -> int:
     return zlib.crc32(data)
 
 
+def fail(words: str) -> None:
+    """Fail the statement, or what `try` encloses; DuckDB's own error() is one that its TRY does not take."""
+    raise ValueError(words)
+
+
+REFUSING = (
+    "trino_json_exists",
+    "trino_json_query",
+    "trino_json_value",
+    "trino_json_value_of",
+    "trino_group",
+    "trino_groups",
+)
+"""Those that may find themselves not supported, which no `try` must make a null of."""
+
 _TEXT = "VARCHAR"
 _FUNCTIONS: list[tuple[str, Callable[..., Any], list[str], str]] = [
+    ("trino_fail", fail, [_TEXT], "NULL"),
     ("trino_json_parse", json_parse, [_TEXT], _TEXT),
     ("trino_json_exists", json_exists, [_TEXT, _TEXT], "BOOLEAN"),
     ("trino_json_query", json_query, [_TEXT, _TEXT], _TEXT),

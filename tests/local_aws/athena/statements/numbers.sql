@@ -67,6 +67,21 @@ SELECT try(1 / 0) AS a, TRY_CAST('x' AS integer) AS b, TRY_CAST('1.5' AS integer
 --> a integer, b integer, c integer
 -->,,
 
+-- try takes the whole expression back, of every row by itself
+SELECT n, try(10 / n) AS a, try(coalesce(10 / n, 7)) AS b, try(ARRAY[5, 6][n]) AS c, try(map(ARRAY[1], ARRAY['x'])[n]) AS d, try(CAST(t AS integer)) AS e FROM (VALUES (0, '1'), (1, '1.5'), (2, 'x')) AS v (n, t) ORDER BY n;
+--> n integer, a integer, b integer, c integer, d varchar, e integer
+--> "0",,,,,"1"
+--> "1","10","10","5","x",
+--> "2","5","5","6",,
+
+-- try takes nothing back of what is not supported
+SELECT try(levenshtein_distance(t, 'x')) FROM (VALUES 'ü') AS v (t);
+--! NOT_SUPPORTED: The embedded Athena cannot run this: TRY can not be used in combination with a volatile function
+
+-- Not even where it shows in a row alone
+SELECT try(json_value(t, 'lax $.a')) FROM (VALUES '{"a": 1.5}') AS v (t);
+--! NOT_SUPPORTED: line 1:8: try around a JSON path or a regular expression's group is not supported by the embedded Athena
+
 -- Square roots and logarithms of what has none
 SELECT sqrt(-1) AS a, ln(0) AS b, log(2, 8) AS c, power(2, 10) AS d;
 --> a double, b double, c double, d double
