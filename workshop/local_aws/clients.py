@@ -1,13 +1,25 @@
 """boto3 clients that can reach the embedded AWS and nothing else."""
 
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from workshop.local_aws.protocol import REGION
 
 
+class Credentials(NamedTuple):
+    """What requests are signed with."""
+
+    access_key: str
+    secret_key: str
+    token: str | None = None
+
+
+ROOT = Credentials("test", "test")
+"""Whoever asks with it may do everything in the embedded AWS; it opens nothing elsewhere."""
+
+
 @cache
-def client(service: str, endpoint: str, region: str = REGION) -> Any:
+def client(service: str, endpoint: str, region: str = REGION, credentials: Credentials = ROOT) -> Any:
     """Return the client of one service at an endpoint on 127.0.0.1, with credentials that open nothing elsewhere.
 
     Profiles, credentials, endpoints and regions in the environment are not looked at. Calls may take as long as the
@@ -20,8 +32,9 @@ def client(service: str, endpoint: str, region: str = REGION) -> Any:
     if not endpoint.startswith("http://127.0.0.1:"):
         raise ValueError(f"{endpoint} is not an address of this machine; the embedded AWS answers on http://127.0.0.1")
     session = boto3.session.Session(
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 - opens nothing
+        aws_access_key_id=credentials.access_key,
+        aws_secret_access_key=credentials.secret_key,
+        aws_session_token=credentials.token,
         region_name=region,
     )
     config = Config(

@@ -17,6 +17,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+Authorise = Callable[[Scope, Caller, bytes], None]
 
 _HOST = re.compile(rb"(127\.0\.0\.1|([a-z0-9.-]+\.)?localhost)(:[0-9]+)?", re.IGNORECASE)
 _ORIGIN = re.compile(rb"https?://" + _HOST.pattern, re.IGNORECASE)
@@ -34,14 +35,16 @@ class Gateway:
         identity: str,
         on_start: Callable[[], None],
         meter: Meter,
+        authorise: Authorise = lambda *_: None,
     ) -> None:
         """Route to `services` first, else to `fallback`; IDENTITY_PATH answers `identity`: proof of who was reached.
 
         `on_start` is called once when the fallback has started up. `meter` sees every call; METER_PATH answers its
-        count.
+        count. `authorise` raises AwsError for a caller who may not ask for what a request to `services` asks for.
         """
         self._on_start = on_start
         self._meter = meter
+        self._authorise = authorise
         self._services = {service.target_prefix: service for service in services}
         self._fallback = fallback
         self._identity = identity
@@ -77,8 +80,10 @@ class Gateway:
         body = await _body(receive)
 
         def act() -> dict[str, Any]:
+            caller = _caller(headers)
+            self._authorise(scope, caller, body)
             request = _parse(body)
-            answer = action(_caller(headers), request)
+            answer = action(caller, request)
             self._meter.answered(headers, name, request, answer)
             return answer
 

@@ -31,10 +31,13 @@ class NotStopped(WorkshopError):
     """The embedded AWS does not stop."""
 
 
-def start(home: Home, *, port: int | None = None, interval_factor: float | None = None) -> Address:
+def start(
+    home: Home, *, port: int | None = None, interval_factor: float | None = None, enforce_iam: bool = False
+) -> Address:
     """Start the embedded AWS of a home, or find the one that runs, and return where it answers.
 
-    It outlives this process. Interrupted while it waits, it stops what it started.
+    It outlives this process. Interrupted while it waits, it stops what it started. One that runs stays as it is,
+    whether it enforces IAM policies or not.
 
     Raises:
         NotStarted: the server ended or did not answer in time.
@@ -48,6 +51,8 @@ def start(home: Home, *, port: int | None = None, interval_factor: float | None 
         command += ["--port", str(port)]
     if interval_factor is not None:
         command += ["--interval-factor", str(interval_factor)]
+    if enforce_iam:
+        command.append("--enforce-iam")
     with home.log.open("ab") as log:
         process = processes.start(command, environment=isolated(os.environ), output=log)
 

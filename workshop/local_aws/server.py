@@ -19,7 +19,8 @@ from uuid import uuid4
 
 import psutil
 
-from workshop.local_aws import late, objects, runs, workers
+from workshop.local_aws import late, objects, permissions, runs, workers
+from workshop.local_aws.clients import ROOT
 from workshop.local_aws.home import USUAL_PORT, Home, HomeInUse
 from workshop.local_aws.late import LateService, Once, when_used
 
@@ -49,11 +50,14 @@ def main() -> None:
     parser.add_argument("--home", type=Path, required=True, help="the folder that holds the embedded AWS's state")
     parser.add_argument("--port", type=int, help=f"the port on 127.0.0.1; {USUAL_PORT}, or a free one if that is taken")
     parser.add_argument("--interval-factor", type=float, default=DEFAULT_INTERVAL_FACTOR)
+    parser.add_argument(
+        "--enforce-iam", action="store_true", help="refuse what the policies of the calling role do not allow"
+    )
     arguments = parser.parse_args()
     home = Home(arguments.home)
     try:
         with home.served():
-            asyncio.run(_serve(home, _listen(arguments.port), arguments.interval_factor))
+            asyncio.run(_serve(home, _listen(arguments.port), arguments.interval_factor, arguments.enforce_iam))
     except (HomeInUse, OSError) as error:
         sys.exit(str(error))
 
@@ -87,7 +91,7 @@ def _keep_scratch_at_home(home: Home) -> None:
     os.environ["TMPDIR"] = tempfile.tempdir = str(home.scratch)
 
 
-def _configure_ministack(home: Home, port: int, interval_factor: float) -> None:
+def _configure_ministack(home: Home, port: int, interval_factor: float, enforce_iam: bool) -> None:
     """Set what ministack reads from the environment when it is imported."""
     os.environ.update(
         GATEWAY_PORT=str(port),
@@ -100,15 +104,16 @@ def _configure_ministack(home: Home, port: int, interval_factor: float) -> None:
         S3_PERSIST="1",
         S3_DATA_DIR=str(home.objects),
         SFN_WAIT_SCALE=str(interval_factor),
+        AUTH=str(enforce_iam),
         # workers.py bounds what runs at a time; what waits for its turn must not be refused.
         LAMBDA_ACCOUNT_CONCURRENCY="0",
     )
 
 
-async def _serve(home: Home, listener: socket.socket, interval_factor: float) -> None:
+async def _serve(home: Home, listener: socket.socket, interval_factor: float, enforce_iam: bool) -> None:
     port = listener.getsockname()[1]
     _keep_scratch_at_home(home)
-    _configure_ministack(home, port, interval_factor)
+    _configure_ministack(home, port, interval_factor, enforce_iam)
     # Imported late: ministack reads its configuration while it is imported.
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
@@ -135,7 +140,13 @@ async def _serve(home: Home, listener: socket.socket, interval_factor: float) ->
     def make_firehose() -> "Firehose":
         from workshop.local_aws.firehose.service import Firehose
 
-        return Firehose(endpoint, home.journals, interval_factor, on_new_stream=keep_now)
+        return Firehose(
+            endpoint,
+            home.journals,
+            interval_factor,
+            on_new_stream=keep_now,
+            credentials_of=permissions.credentials_of if enforce_iam else lambda _role: ROOT,
+        )
 
     def make_kinesis() -> "KinesisSources":
         from workshop.local_aws.firehose import control
@@ -178,6 +189,8 @@ async def _serve(home: Home, listener: socket.socket, interval_factor: float) ->
     objects.install()
     workers.bound()
     workers.hasten()
+    if enforce_iam:
+        permissions.install()
 
     def started() -> None:
         runs.resume()
@@ -190,7 +203,14 @@ async def _serve(home: Home, listener: socket.socket, interval_factor: float) ->
         firehose().resume()
         athena()
 
-    gateway = Gateway(services, ministack, identity, on_start=started, meter=meter)
+    gateway = Gateway(
+        services,
+        ministack,
+        identity,
+        on_start=started,
+        meter=meter,
+        authorise=permissions.authorise if enforce_iam else lambda *_: None,
+    )
 
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]

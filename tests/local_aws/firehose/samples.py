@@ -14,6 +14,21 @@ ARRIVED = datetime(2026, 11, 20, 12, 34, 56, 789_000, tzinfo=UTC).timestamp()
 LAMBDA_ARN = "arn:aws:lambda:us-east-1:000000000000:function:intake"
 COLUMNS = [{"Name": "id", "Type": "string"}, {"Name": "n", "Type": "int"}, {"Name": "at", "Type": "timestamp"}]
 
+ALL_PLAIN = [
+    {"Name": name, "Type": kind}
+    for name, kind in {
+        "id": "string",
+        "n": "int",
+        "tiny": "tinyint",
+        "large": "bigint",
+        "ok": "boolean",
+        "x": "double",
+        "price": "decimal(9,2)",
+        "day": "date",
+        "at": "timestamp",
+    }.items()
+]
+
 PARQUET: dict[str, Any] = {
     "Enabled": True,
     "InputFormatConfiguration": {"Deserializer": {"OpenXJsonSerDe": {}}},

@@ -12,24 +12,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.local_aws.firehose.samples import COLUMNS, records
+from tests.local_aws.firehose.samples import ALL_PLAIN, COLUMNS, records
 from workshop.local_aws.firehose.conversion import Converter, UnsupportedColumnError, write_parquet
 from workshop.local_aws.firehose.records import Record
-
-ALL_PLAIN = [
-    {"Name": name, "Type": kind}
-    for name, kind in {
-        "id": "string",
-        "n": "int",
-        "tiny": "tinyint",
-        "large": "bigint",
-        "ok": "boolean",
-        "x": "double",
-        "price": "decimal(9,2)",
-        "day": "date",
-        "at": "timestamp",
-    }.items()
-]
 
 
 def value(kind: str, given: str, **options: Any) -> Any:

@@ -15,6 +15,7 @@ import pyarrow.parquet
 import pytest
 
 from tests.local_aws.firehose.samples import (
+    ALL_PLAIN,
     ARRIVED,
     COLUMNS,
     LAMBDA_ARN,
@@ -218,23 +219,8 @@ def test_a_backup_that_is_disabled_is_not_made() -> None:
 @pytest.mark.parametrize(("compression", "written"), [("SNAPPY", "SNAPPY"), ("ZLIB", "ZLIB"), ("NONE", "UNCOMPRESSED")])
 def test_orc_holds_the_same_rows_as_parquet(compression: str, written: str) -> None:
     """API_OrcSerDe: NONE, ZLIB and SNAPPY; its default version is V0_12."""
-    columns = [
-        {"Name": name, "Type": kind}
-        for name, kind in {
-            "id": "string",
-            "n": "int",
-            "tiny": "tinyint",
-            "large": "bigint",
-            "ok": "boolean",
-            "x": "double",
-            "price": "decimal(9,2)",
-            "day": "date",
-            "at": "timestamp",
-            "tags": "array<string>",
-            "counts": "map<string,int>",
-            "place": "struct<city:string,zip:int>",
-        }.items()
-    ]
+    nested = {"tags": "array<string>", "counts": "map<string,int>", "place": "struct<city:string,zip:int>"}
+    columns = ALL_PLAIN + [{"Name": name, "Type": kind} for name, kind in nested.items()]
     document = json.dumps(
         {
             **{"id": "a", "n": 1, "tiny": -1, "large": 1 << 40, "ok": True, "x": 0.5, "price": 1.25},

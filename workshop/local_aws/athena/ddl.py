@@ -116,18 +116,9 @@ class Ddl:
             "TableType": "EXTERNAL_TABLE",
             "Parameters": parameters,
             "PartitionKeys": _glue_columns(statement.keys),
-            "StorageDescriptor": {
-                "Columns": _glue_columns(statement.columns),
-                "Location": statement.location,
-                "InputFormat": storage.input_format,
-                "OutputFormat": storage.output_format,
-                "Compressed": False,
-                "NumberOfBuckets": -1,
-                "SerdeInfo": {
-                    "SerializationLibrary": storage.serde,
-                    "Parameters": {"serialization.format": "1", **statement.serde_properties},
-                },
-            },
+            "StorageDescriptor": storage.descriptor(
+                _glue_columns(statement.columns), statement.location, statement.serde_properties
+            ),
         }
         try:
             self._glue.create_table(DatabaseName=database, TableInput=table)

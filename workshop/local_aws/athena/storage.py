@@ -24,6 +24,23 @@ class Storage(NamedTuple):
     input_format: str
     output_format: str
 
+    def descriptor(
+        self, columns: Sequence[Mapping[str, str]], location: str, properties: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """Return the StorageDescriptor of a table in this format; `properties` are its SerDe's."""
+        return {
+            "Columns": columns,
+            "Location": location,
+            "InputFormat": self.input_format,
+            "OutputFormat": self.output_format,
+            "Compressed": False,
+            "NumberOfBuckets": -1,
+            "SerdeInfo": {
+                "SerializationLibrary": self.serde,
+                "Parameters": {"serialization.format": "1", **properties},
+            },
+        }
+
 
 _TEXT_FORMATS = (
     "org.apache.hadoop.mapred.TextInputFormat",

@@ -122,18 +122,7 @@ class Writing:
             "TableType": "EXTERNAL_TABLE",
             "Parameters": {"EXTERNAL": "TRUE", "has_encrypted_data": str(bool(self._put_options)).lower()},
             "PartitionKeys": hive[split:],
-            "StorageDescriptor": {
-                "Columns": hive[:split],
-                "Location": location if location.endswith("/") else location + "/",
-                "InputFormat": storage.input_format,
-                "OutputFormat": storage.output_format,
-                "Compressed": False,
-                "NumberOfBuckets": -1,
-                "SerdeInfo": {
-                    "SerializationLibrary": storage.serde,
-                    "Parameters": {"serialization.format": "1", **properties},
-                },
-            },
+            "StorageDescriptor": storage.descriptor(hive[:split], location.rstrip("/") + "/", properties),
         }
         creates = {"DatabaseName": database, "TableInput": table}
         return Target(location, layout, keys, types[split:], _casts(types), creates)

@@ -89,6 +89,8 @@ class Configuration:
     """Tells a stream from one of the same name that was deleted."""
     encrypted: bool
     source: KinesisSource | None
+    role: str
+    """The ARN of the role with which the stream reads, calls and writes."""
     bucket: str
     prefix: str
     error_prefix: str
@@ -154,6 +156,7 @@ class Configuration:
             created=description["CreateTimestamp"],
             encrypted=description.get("DeliveryStreamEncryptionConfiguration", {}).get("Status") == "ENABLED",
             source=_source(description),
+            role=s3["RoleARN"],
             bucket=s3["BucketARN"].rpartition(":")[2],
             prefix=prefix if partitioned else prefixes.delivery_prefix(prefix),
             error_prefix=prefixes.error_prefix(prefix, s3.get("ErrorOutputPrefix", "")),

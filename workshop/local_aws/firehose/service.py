@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from workshop.local_aws.clients import client
+from workshop.local_aws.clients import ROOT, Credentials, client
 from workshop.local_aws.firehose.configuration import Configuration, Conversion, UnsupportedStreamError
 from workshop.local_aws.firehose.destination import Destination, TableNotFoundError, UndeliverableError
 from workshop.local_aws.firehose.journal import Journal
@@ -54,13 +54,15 @@ class Firehose:
         headroom: int = HEADROOM,
         now: Callable[[], float] = time.time,
         on_new_stream: Callable[[], None] = lambda: None,
+        credentials_of: Callable[[str], Credentials] = lambda _role: ROOT,
     ) -> None:
         """Serve the streams of the AWS at `endpoint`, and keep what they have accepted in the folder `journals`.
 
         `interval_factor` multiplies every buffering interval: with 0.02 a stream that was deployed to deliver every
         300 seconds does so every 6. Sizes stay. `headroom` bounds, in bytes, what a stream may fall behind before
         producers are told to slow down. `on_new_stream` is called before a stream accepts its first record: what
-        survives a kill is of use only if the stream itself does.
+        survives a kill is of use only if the stream itself does. `credentials_of` returns those of a role by ARN: what
+        a stream does, it does with its role.
         """
         self.actions: Mapping[str, Action] = {"PutRecord": self._put_record, "PutRecordBatch": self._put_record_batch}
         self._endpoint = endpoint
@@ -69,9 +71,7 @@ class Firehose:
         self._interval_factor = interval_factor
         self._headroom = headroom
         self._now = now
-        self._processor = Processor(
-            lambda_invoke(lambda region: client("lambda", endpoint, region)), self._pause, lambda: str(uuid.uuid4())
-        )
+        self._credentials_of = credentials_of
         self._destination = Destination(self._put_object, self._columns, now, lambda: str(uuid.uuid4()))
         self._streams: dict[tuple[str, str], tuple[float, DeliveryStream]] = {}  # with the time each was described
         self._retired: list[DeliveryStream] = []
@@ -228,10 +228,15 @@ class Firehose:
             journal = Journal(folder)
         except OSError as error:
             raise _unwritable(error) from error
+        role = self._credentials_of(configuration.role)
         stream = DeliveryStream(
             configuration,
             journal=journal,
-            processor=self._processor,
+            processor=Processor(
+                lambda_invoke(lambda region: client("lambda", self._endpoint, region, role)),
+                self._pause,
+                lambda: str(uuid.uuid4()),
+            ),
             destination=self._destination,
             describe=lambda: self._describe((configuration.region, configuration.name)),
             interval_factor=self._interval_factor,
@@ -260,7 +265,8 @@ class Firehose:
 
     def _columns(self, conversion: Conversion, region: str) -> Sequence[Mapping[str, str]]:
         schema = conversion.schema
-        glue = client("glue", self._endpoint, schema.get("Region") or region)
+        role = self._credentials_of(schema.get("RoleARN", ""))
+        glue = client("glue", self._endpoint, schema.get("Region") or region, role)
         table = {"DatabaseName": schema["DatabaseName"]}
         if schema.get("CatalogId"):
             table["CatalogId"] = schema["CatalogId"]
@@ -282,7 +288,8 @@ class Firehose:
         while True:
             body.seek(0)
             try:
-                client("s3", self._endpoint).put_object(Bucket=stream.bucket, Key=key, Body=body)
+                s3 = client("s3", self._endpoint, credentials=self._credentials_of(stream.role))
+                s3.put_object(Bucket=stream.bucket, Key=key, Body=body)
                 return
             except (BotoCoreError, ClientError) as error:
                 if self._now() >= keep_until:
