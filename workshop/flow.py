@@ -2,12 +2,13 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lambdas.adapters.shelves import ledger_of
 from lambdas.core.ledger import Ledger, Receipt
+from lambdas.core.trading_calendar import FIRST_TICK
 from workshop.ask import ask
 from workshop.errors import WorkshopError
 from workshop.target import Target
@@ -37,8 +38,17 @@ def books(target: Target, resources: Mapping[str, str]) -> list[int]:
 
 def receipts(target: Target, resources: Mapping[str, str]) -> list[Receipt]:
     """Return what trucks have unloaded and no store has put on its shelves yet."""
+    return [receipt for ledger in _ledgers(target, resources) for receipt in _unbooked(ledger)]
+
+
+def longest_trade(target: Target, resources: Mapping[str, str]) -> int:
+    """Return for how many ticks the store that has traded longest has traded."""
+    return max((ledger.next_tick - FIRST_TICK for ledger in _ledgers(target, resources)), default=0)
+
+
+def _ledgers(target: Target, resources: Mapping[str, str]) -> Iterator[Ledger]:
     pages = target.client("dynamodb").get_paginator("scan").paginate(TableName=resources["shelves_table"])
-    return [receipt for page in pages for item in page["Items"] for receipt in _unbooked(ledger_of(item))]
+    return (ledger_of(item) for page in pages for item in page["Items"])
 
 
 def _unbooked(ledger: Ledger) -> tuple[Receipt, ...]:

@@ -18,6 +18,7 @@ _SECRETS = re.compile(
     r"|\bxox[baprs]-[A-Za-z0-9-]{10,}"
 )
 _ACCOUNT = re.compile(r"(?<![0-9a-fA-F.])[0-9]{12}(?![0-9a-fA-F.])")
+_UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE)
 _SOMEBODYS_PATH = re.compile(r"/(?:home|Users)/(?!somebody\b|x\b)\w+|/root/|/work/|[A-Z]:\\Users\\")
 _LOCKS = ("requirements.txt", "workshop/build-requirements.txt")
 
@@ -37,7 +38,8 @@ def found(pattern: re.Pattern[str], *, but: frozenset[str] = frozenset()) -> lis
         if file == here or str(file.relative_to(ROOT)) in _LOCKS or file.suffix in {".png", ".svg"}:
             continue
         for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
-            places += [f"{file.relative_to(ROOT)}:{number}" for match in pattern.findall(line) if match not in but]
+            texts = pattern.findall(_UUID.sub("", line))
+            places += [f"{file.relative_to(ROOT)}:{number}" for text in texts if text not in but]
     return places
 
 

@@ -62,7 +62,12 @@ def refused(call: Any, **request: Any) -> tuple[str, str]:
 
 def test_a_stream_is_described_with_all_that_was_configured(endpoint: str) -> None:
     """API_ExtendedS3DestinationDescription."""
-    given = to("d/", FileExtension=".log", CustomTimeZone="Asia/Tokyo", BufferingHints={"SizeInMBs": 7})
+    given = to(
+        "d/",
+        FileExtension=".log",
+        CustomTimeZone="Asia/Tokyo",
+        BufferingHints={"SizeInMBs": 7, "IntervalInSeconds": 70},
+    )
     create(endpoint, "described", given)
     described = extended(endpoint, "described")
     assert described["FileExtension"] == ".log"
