@@ -28,8 +28,8 @@ class Client(NamedTuple):
 
 BOTO3 = Client("boto3", "boto3", "https://docs.aws.amazon.com/boto3/latest/reference/services/")
 AWSWRANGLER = Client("AWS SDK for pandas", "awswrangler", "https://aws-sdk-pandas.readthedocs.io/en/stable/")
-PYATHENA = Client("PyAthena", "pyathena", "https://pyathena.dev/")
-SQLALCHEMY = Client("SQLAlchemy with PyAthena", "sqlalchemy", "https://pyathena.dev/")
+PYATHENA = Client("PyAthena", "pyathena", "https://pyathena.dev/master/")
+SQLALCHEMY = Client("SQLAlchemy with PyAthena", "sqlalchemy", "https://pyathena.dev/master/")
 CLI = Client("AWS CLI", "awscli", "https://docs.aws.amazon.com/cli/latest/reference/")
 
 

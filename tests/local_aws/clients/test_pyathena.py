@@ -77,7 +77,7 @@ def test_cursor_passes_parameters() -> None:
         assert cursor.fetchall() == [(1,)]
 
 
-@tries(PYATHENA, "Cursor: an earlier result is found again, or reused", "usage.html#query-result-reuse-configuration")
+@tries(PYATHENA, "Cursor: an earlier result is found again, or reused", "usage.html#result-reuse-configuration")
 def test_cursor_finds_an_earlier_result() -> None:
     with connected() as connection, connection.cursor() as cursor:
         cursor.execute("SELECT 41 + 1")

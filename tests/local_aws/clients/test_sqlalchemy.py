@@ -40,7 +40,7 @@ def test_reflection(dialect: str) -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-@tries(SQLALCHEMY, "a reflected table is queried", PAGE + "#basic-usage")
+@tries(SQLALCHEMY, "a reflected table is queried", PAGE)
 def test_a_reflected_table_is_queried(dialect: str) -> None:
     with engine(dialect).connect() as connection:
         events = Table("stock_events", MetaData(), autoload_with=connection)

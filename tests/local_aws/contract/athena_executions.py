@@ -18,6 +18,7 @@ RUNTIME = _API + "API_GetQueryRuntimeStatistics.html"
 NAMED = _API + "API_CreateNamedQuery.html"
 LIST_NAMED = _API + "API_ListNamedQueries.html"
 PREPARED = _API + "API_CreatePreparedStatement.html"
+GET_PREPARED = _API + "API_GetPreparedStatement.html"
 WORKGROUP = _API + "API_WorkGroupConfiguration.html"
 CREATE_WORKGROUP = _API + "API_CreateWorkGroup.html"
 UPDATE_WORKGROUP = _API + "API_UpdateWorkGroup.html"
@@ -257,7 +258,7 @@ def prepared_twice(aws: Account) -> None:
         aws.client("athena").create_prepared_statement(**given)
 
 
-@rule("prepared-gone", "A prepared statement that was deleted is a ResourceNotFoundException.", PREPARED)
+@rule("prepared-gone", "A prepared statement that was deleted is a ResourceNotFoundException.", GET_PREPARED)
 def prepared_gone(aws: Account) -> None:
     athena, named = aws.client("athena"), {"StatementName": "gone", "WorkGroup": aws.own_workgroup}
     athena.create_prepared_statement(QueryStatement="SELECT ?", **named)

@@ -27,7 +27,7 @@ AT = "TIMESTAMP '2026-11-20 13:45:30.000'"
 
 # How mistakes are worded no page of AWS tells, but users do, and where theirs are the same words, Trino's.
 COLUMN_NOT_FOUND = "https://github.com/aws-samples/aiml-genai-multimodal-agent/issues/17"
-TABLE_NOT_FOUND = "https://github.com/trinodb/trino/issues/3006"
+TABLE_NOT_FOUND = "https://github.com/c6fc/warcannon/issues/20"
 SCHEMA_NOT_FOUND = "https://github.com/awslabs/amazon-asdi/issues/42"
 TYPE_MISMATCH = "https://github.com/OWOX/owox-data-marts/pull/557"
 MISMATCHED_INPUT = "https://github.com/guardian/athena-cli/issues/39"

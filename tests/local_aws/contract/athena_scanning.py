@@ -17,7 +17,8 @@ LAZY = "https://docs.aws.amazon.com/athena/latest/ug/lazy-simple-serde.html"
 CSV = "https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html"
 COMPRESSION = "https://docs.aws.amazon.com/athena/latest/ug/compression-formats.html"
 SELECT = "https://docs.aws.amazon.com/athena/latest/ug/select.html"
-LOCATION = "https://docs.aws.amazon.com/athena/latest/ug/tables-location-format.html"
+PROJECTION_SETUP = "https://docs.aws.amazon.com/athena/latest/ug/partition-projection-setting-up.html"
+LIMITATIONS = "https://docs.aws.amazon.com/athena/latest/ug/other-notable-limitations.html"
 UPDATES = "https://docs.aws.amazon.com/athena/latest/ug/handling-schema-updates-chapter.html"
 
 PROJECTED = {
@@ -90,7 +91,7 @@ def quoted_csv_table(aws: Account) -> None:
     aws.answers("SELECT n, s FROM events", ["1", "a, b"], database=database)
 
 
-@rule("hidden-objects", "Objects whose names begin with _ or . are not read.", LOCATION)
+@rule("hidden-objects", "Objects whose names begin with _ or . are not read.", LIMITATIONS)
 def hidden_objects(aws: Account) -> None:
     database, bucket = aws.database(), aws.bucket()
     aws.table(database, {"n": "int"}, f"s3://{bucket}/e/", serde=JSON_SERDE)
@@ -127,7 +128,7 @@ def projection_range(aws: Account) -> None:
     )
 
 
-@rule("projection-template", "storage.location.template says where a projected partition lies.", PROJECTION)
+@rule("projection-template", "storage.location.template says where a projected partition lies.", PROJECTION_SETUP)
 def projection_template(aws: Account) -> None:
     database, bucket = aws.database(), aws.bucket()
     parameters = PROJECTED | {"storage.location.template": f"s3://{bucket}/by-day/${{dt}}/"}

@@ -15,8 +15,7 @@ CONVERSION = "https://docs.aws.amazon.com/firehose/latest/dev/record-format-conv
 ERROR_HANDLING = "https://docs.aws.amazon.com/firehose/latest/dev/record-format-conversion-error-handling.html"
 PARQUET = "https://docs.aws.amazon.com/firehose/latest/APIReference/API_ParquetSerDe.html"
 OPENX = "https://docs.aws.amazon.com/firehose/latest/APIReference/API_OpenXJsonSerDe.html"
-ENABLING = "https://docs.aws.amazon.com/firehose/latest/dev/record-format-conversion-using-console.html"
-PREFIXES = "https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html"
+ENABLING = "https://docs.aws.amazon.com/firehose/latest/dev/enable-record-format-conversion.html"
 
 ENVELOPE = {
     "attemptsMade",
@@ -165,7 +164,7 @@ def parquet_gzip(aws: Account) -> None:
 @rule(
     "parquet-extension",
     "The name of a converted object ends with .parquet.",
-    "https://docs.aws.amazon.com/firehose/latest/dev/s3-object-name.html",
+    "https://docs.aws.amazon.com/firehose/latest/dev/create-destination.html",
 )
 def parquet_extension(aws: Account) -> None:
     bucket = aws.bucket()

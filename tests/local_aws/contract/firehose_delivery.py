@@ -177,7 +177,11 @@ def error_type_required(aws: Account) -> None:
         aws.stream(bucket, Prefix="good/", ErrorOutputPrefix="bad/!{timestamp:yyyy}/")
 
 
-@rule("gzip", "With CompressionFormat GZIP an object is one gzip stream, and its name ends with .gz.", EXTENDED_S3)
+@rule(
+    "gzip",
+    "With CompressionFormat GZIP an object is one gzip stream, and its name ends with .gz.",
+    "https://docs.aws.amazon.com/firehose/latest/dev/create-destination.html",
+)
 def gzipped(aws: Account) -> None:
     bucket = aws.bucket()
     aws.put(aws.stream(bucket, CompressionFormat="GZIP"), b"one\ntwo\n")

@@ -12,7 +12,6 @@ STATUS_MODEL = "https://docs.aws.amazon.com/firehose/latest/dev/data-transformat
 FAILURES = "https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html"
 EVENT = "https://docs.aws.amazon.com/lambda/latest/dg/services-kinesisfirehose.html"
 ERRORS = "https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-logs.html"
-PARAMETER = "https://docs.aws.amazon.com/firehose/latest/APIReference/API_ProcessorParameter.html"
 
 ENVELOPE = {
     "attemptsMade",

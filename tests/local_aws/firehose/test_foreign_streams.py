@@ -72,7 +72,7 @@ def test_a_stream_is_described_with_all_that_was_configured(endpoint: str) -> No
     described = extended(endpoint, "described")
     assert described["FileExtension"] == ".log"
     assert described["CustomTimeZone"] == "Asia/Tokyo"
-    assert described["BufferingHints"] == {"SizeInMBs": 7, "IntervalInSeconds": 300}
+    assert described["BufferingHints"] == {"SizeInMBs": 7, "IntervalInSeconds": 70}
     assert described["EncryptionConfiguration"] == {"NoEncryptionConfig": "NoEncryption"}
     destination = describe(endpoint, "described")["Destinations"][0]
     assert destination["S3DestinationDescription"]["Prefix"] == "d/"
