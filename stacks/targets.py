@@ -10,7 +10,7 @@ from stacks.settings import Target
 def empties_buckets(target: Target) -> bool:
     """Whether a custom resource empties buckets on deletion: its JavaScript never answers under ministack.
 
-    Locally `down --destroy` deletes the embedded AWS with all its buckets instead.
+    `down --destroy` empties them itself, on both targets.
     """
     return target == "aws"
 

@@ -21,6 +21,7 @@ from workshop import replay as failures
 from workshop import up as deployment
 from workshop.environment import HERE
 from workshop.errors import WorkshopError
+from workshop.inventory import Leftover
 from workshop.movers import MAX_RATE
 from workshop.places import ROOT, local_home
 from workshop.steps import Steps
@@ -306,25 +307,39 @@ def down(
     destroy: Annotated[bool, typer.Option("--destroy", help="Also delete the lake and everything else.")] = False,
     aws: Aws = False,
     as_json: Json = False,
-) -> None:
+) -> int:
     """Stop the embedded AWS; what it holds is there again after the next `up`, unless it is destroyed."""
+    if aws and not destroy:
+        raise WorkshopError(
+            "On AWS nothing runs that could be stopped: idle, it costs nothing.",
+            "To remove everything, run `python3 -m workshop down --aws --destroy`.",
+        )
+    steps = Steps(progress_to)
     with deployment.alone():
-        if aws:
-            if not destroy:
-                raise WorkshopError(
-                    "On AWS nothing runs that could be stopped: idle, it costs nothing.",
-                    "To remove everything, run `python3 -m workshop down --aws --destroy`.",
-                )
-            deployment.down_aws()
-            acted = True
+        if destroy:
+            outcome = deployment.destroy_aws(steps) if aws else deployment.destroy_local(steps)
+            stopped = bool(outcome.destroyed)
         else:
-            acted = deployment.down_local(destroy=destroy)
+            outcome, stopped = None, deployment.down_local()
+    left = outcome.remaining if outcome else []
     if as_json:
-        _print_json({"stopped": acted, "destroyed": destroy})
-    elif not acted:
-        out.print("Nothing was running.")
+        _print_json(
+            {
+                "stopped": stopped,
+                "destroyed": outcome.destroyed if outcome else [],
+                "remaining": [leftover.as_document() for leftover in left],
+                "unseen": outcome.unseen if outcome else None,
+            }
+        )
+    elif outcome is None:
+        out.print("Stopped. `python3 -m workshop up` goes on from here." if stopped else "Nothing was running.")
+    elif left:
+        _list_leftovers(left, "python3 -m workshop down --destroy" + (" --aws" if aws else ""))
     else:
-        out.print("Everything is removed." if destroy else "Stopped. `python3 -m workshop up` goes on from here.")
+        if outcome.unseen:
+            out.print(screen.printable(outcome.unseen), highlight=False)
+        out.print("Everything is removed." if stopped else "Nothing was there, and nothing is.")
+    return 1 if left else 0
 
 
 @app.command()
@@ -437,6 +452,14 @@ def _list_reasons(what: str, reasons: Sequence[tuple[str, str]], limit: int = 20
         out.print(f"  {what} {screen.printable(name)}: {screen.printable(reason)}", style="dim", highlight=False)
     if len(reasons) > limit:
         out.print(f"  and {len(reasons) - limit:,} more; --json names all.", style="dim", highlight=False)
+
+
+def _list_leftovers(left: Sequence[Leftover], again: str) -> None:
+    """Show what is left. A command stays on one line, however long, so that it can be copied."""
+    for leftover in left:
+        out.print(f"[yellow]![/] {leftover.service} [bold]{screen.printable(leftover.name)}[/]", highlight=False)
+        out.print(f"  {screen.printable(leftover.how_to_remove)}", soft_wrap=True, highlight=False)
+    _tell("", f"{len(left)} left." if len(left) > 1 else "1 is left.", f"Remove it as told, then `{again}` again.")
 
 
 def _tell(_: str, message: str, next_step: str) -> None:

@@ -3,13 +3,16 @@
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from botocore.exceptions import ClientError, WaiterError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from workshop import cdk, closing, flow, trade
+from lambdas.core.trading_calendar import TICKS_PER_HOUR
+from workshop import cdk, closing, destroying, flow, trade
+from workshop.destroying import Destroyed
 from workshop.errors import WorkshopError
 from workshop.local_aws import launcher
 from workshop.local_aws.home import Home
@@ -24,6 +27,7 @@ STORES = 10
 PRODUCTS = 50
 
 _LOCAL_CONTEXT = {"target": "local"}
+_RECEIPT = "deployed.txt"
 
 
 @contextmanager
@@ -66,7 +70,7 @@ def up_local(steps: Steps) -> Target:
     """Bring the embedded AWS up with everything deployed and return it. What has not changed is not done again."""
     home = local_home()
     wanted = cdk.fingerprint(_LOCAL_CONTEXT)
-    receipt = home.root / "deployed.txt"
+    receipt = home.root / _RECEIPT
     if receipt.exists() and receipt.read_text(encoding="utf-8") == wanted:
         target = _start(steps, home)
         if _is_deployed(target):
@@ -116,28 +120,22 @@ def _deploy(steps: Steps, target: Target, assembly: Path, *, environment: Mappin
 
     `cdk deploy` leaves such stacks, so that two truck systems would answer one alert; and they hold on to values of
     others that are not handed out any more.
+
+    Raises:
+        WorkshopError: one of those cannot be deleted, or the deployment failed.
     """
     composed = cdk.stacks(assembly)
     if left_out := [stack["StackName"] for stack in target.stacks() if stack["StackName"] not in composed]:
-        with steps.step("removal", ", ".join(left_out)):
-            _delete(target, left_out)
+        gone = destroying.delete(target, destroying.in_reverse(target, left_out), steps)
+        if kept_on := set(left_out).difference(gone):
+            raise WorkshopError(
+                f"CloudFormation did not delete {', '.join(sorted(kept_on))}, which the app no longer has.",
+                "It is protected, or another stack imports from it: its events in CloudFormation say. Then try again.",
+            )
     with steps.step("deploy", "cdk deploy --all"):
         words = ["deploy", "--all", "--app", str(assembly), "--require-approval", "never"]
         cdk.run(words, environment=environment, log=log)
-
-
-def _delete(target: Target, stacks: Sequence[str]) -> None:
-    """Delete stacks, the one made last first: it may use the others, and they cannot use it."""
-    cloudformation = target.client("cloudformation")
-    for name in reversed(stacks):
-        cloudformation.delete_stack(StackName=name)
-        try:
-            cloudformation.get_waiter("stack_delete_complete").wait(StackName=name)
-        except WaiterError as error:
-            raise WorkshopError(
-                f"{name} could not be deleted: {error}.",
-                "CloudFormation's events of the stack say why; then try again.",
-            ) from error
+    destroying.switch_on(target)
 
 
 def first_day(steps: Steps, target: Target) -> flow.Counts:
@@ -156,8 +154,8 @@ def first_day(steps: Steps, target: Target) -> flow.Counts:
 def first_trucks(steps: Steps, target: Target, counts: flow.Counts) -> flow.Counts:
     """Wait for the trucks that the low shelves called, and have the stores put on the shelves what those brought.
 
-    A truck's units are booked in the store's next tick, so the stores trade one hour more, unless nothing waits. After
-    much trading many trucks are on the road; they are not waited for without end.
+    A truck's units are booked in the store's next tick, so after their first day the stores trade one hour more, unless
+    nothing waits. After much trading many trucks are on the road; they are not waited for without end.
     """
     resources = target.resources()
     if not closing.has_trucks(resources):
@@ -165,7 +163,8 @@ def first_trucks(steps: Steps, target: Target, counts: flow.Counts) -> flow.Coun
     within = 60 if target.endpoint else 900
     with steps.step("trucks", "low shelves call trucks, trucks drive and unload") as progress:
         closing.wait_for_trucks(target, resources, within=within, progress=progress)
-    if flow.receipts(target, resources):
+    is_first_day = flow.longest_trade(target, resources) <= TRADING_DAY_HOURS * TICKS_PER_HOUR
+    if is_first_day and flow.receipts(target, resources):
         with steps.step("next hour", "the stores put on the shelves what came") as progress:
             trade.generate(target, resources, hours=1, stores=STORES, products=PRODUCTS, progress=progress)
     with steps.step("closing", "full shelves close their alerts") as progress:
@@ -174,20 +173,41 @@ def first_trucks(steps: Steps, target: Target, counts: flow.Counts) -> flow.Coun
     return counts
 
 
-def down_local(*, destroy: bool) -> bool:
-    """Stop the embedded AWS and, if told to, delete all it holds. Return whether there was anything to do."""
+def down_local() -> bool:
+    """Stop the embedded AWS and return whether it ran."""
+    return launcher.stop(local_home())
+
+
+def destroy_local(steps: Steps) -> Destroyed:
+    """Take the deployment down as on AWS, then delete the embedded AWS with all it holds, unless something was left.
+
+    When there is nothing to be asked, because the embedded AWS does not start or answers nothing of use, its home is
+    deleted all the same.
+    """
     home = local_home()
-    had_something = launcher.stop(home)
-    if destroy and home.root.exists():
+    (home.root / _RECEIPT).unlink(missing_ok=True)
+    outcome = Destroyed([], [])
+    if home.state.exists() or home.is_served():
+        try:
+            with stopped_unless_done():
+                outcome = destroying.destroy(_start(steps, home), steps)
+        except (WorkshopError, ClientError, BotoCoreError) as error:
+            outcome = Destroyed([], [], f"The embedded AWS could not be asked what it holds: {error}")
+    if outcome.remaining:
+        return outcome
+    launcher.stop(home)
+    if home.root.exists():
         shutil.rmtree(home.root)
-        had_something = True
-    return had_something
+        return replace(outcome, destroyed=[*outcome.destroyed, str(home.root)])
+    return outcome
 
 
-def down_aws() -> None:
+def destroy_aws(steps: Steps) -> Destroyed:
     """Delete every stack of this project from the AWS account and region, with all data in them."""
-    target = aws_target()
-    _delete(target, [stack["StackName"] for stack in target.stacks()])
+    outcome = destroying.destroy(aws_target(), steps)
+    if not outcome.remaining:
+        shutil.rmtree(kept() / "aws", ignore_errors=True)
+    return outcome
 
 
 def _is_deployed(target: Target) -> bool:

@@ -2,14 +2,15 @@
 
 import io
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from tests.unit.cloudformation import CloudFormation, Stack
 from workshop import cdk, flow, trade, up
+from workshop.errors import WorkshopError
 from workshop.steps import Steps
 from workshop.target import Target
 
@@ -36,49 +37,37 @@ def test_the_first_day_is_traded_until_every_store_has_sent_one(
     assert bool(traded) is trades
 
 
-class CloudFormation:
-    """Holds stacks of this project and of others; `log` is shared with whoever else is watched."""
-
-    def __init__(self, log: list[str], stacks: dict[str, str]) -> None:
-        self._log = log
-        self._stacks = stacks
-
-    def get_paginator(self, _: str) -> "CloudFormation":
-        return self
-
-    def paginate(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "Stacks": [
-                    {
-                        "StackName": name,
-                        "CreationTime": datetime(2026, 1, 1, hour=len(name), tzinfo=UTC),
-                        "Tags": [{"Key": "project", "Value": project}],
-                    }
-                    for name, project in self._stacks.items()
-                ]
-            }
-        ]
-
-    def delete_stack(self, *, StackName: str) -> None:  # noqa: N803
-        self._log.append(f"delete {StackName}")
-
-    def get_waiter(self, _: str) -> "CloudFormation":
-        return self
-
-    def wait(self, *, StackName: str) -> None:  # noqa: N803
-        self._log.append(f"{StackName} is gone")
-
-
-def test_stacks_that_are_left_out_are_gone_before_the_others_are_deployed_the_last_made_first(
+def test_stacks_that_are_left_out_are_gone_before_the_others_are_deployed_its_users_first(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     kept = {"Kept": {"type": "aws:cloudformation:stack"}, "Kept.assets": {"type": "cdk:asset-manifest"}}
     (tmp_path / "manifest.json").write_text(json.dumps({"artifacts": kept}))
     log: list[str] = []
-    monkeypatch.setattr(cdk, "run", lambda words, **_: log.append(f"cdk {words[0]}"))
-    ours = "inventory-workshop"
-    stacks = CloudFormation(log, {"Kept": ours, "Used": ours, "Its user": ours, "Another's": "another"})
-    target = Target(name="local", region="us-east-1", _clients={"cloudformation": stacks})
+    cloudformation = CloudFormation(
+        Stack(name="Kept"),
+        Stack(name="Its user", imports=("value",)),
+        Stack(name="Used", exports=("value",)),
+        Stack(name="Another's", tags=[]),
+    )
+    monkeypatch.setattr(
+        cdk, "run", lambda words, **_: log.append(f"cdk {words[0]} beside {', '.join(cloudformation.stacks)}")
+    )
+    target = Target(
+        name="local", region="us-east-1", endpoint="http://127.0.0.1", _clients={"cloudformation": cloudformation}
+    )
     up._deploy(Steps(Console(file=io.StringIO())), target, tmp_path, environment={}, log=tmp_path / "log")
-    assert log == ["delete Its user", "Its user is gone", "delete Used", "Used is gone", "cdk deploy"]
+    assert cloudformation.log == ["STANDARD Its user", "STANDARD Used"]
+    assert log == ["cdk deploy beside Kept, Another's"]
+
+
+def test_a_stack_that_is_left_out_and_will_not_go_stops_the_deployment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps({"artifacts": {}}))
+    deployed: list[object] = []
+    monkeypatch.setattr(cdk, "run", lambda words, **_: deployed.append(words))
+    cloudformation = CloudFormation(Stack(name="Protected", is_protected=True))
+    target = Target(name="local", region="us-east-1", _clients={"cloudformation": cloudformation})
+    with pytest.raises(WorkshopError, match="did not delete Protected"):
+        up._deploy(Steps(Console(file=io.StringIO())), target, tmp_path, environment={}, log=tmp_path / "log")
+    assert deployed == []
