@@ -1,13 +1,15 @@
 """The alerts: sightings of low shelves become one alert per episode, and the bus tells whoever sends trucks."""
 
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Stack, Validations
+from aws_cdk import Duration, RemovalPolicy, Stack, Validations
 from aws_cdk.aws_dynamodb import Attribute, AttributeType, BillingMode, Table, TableEncryption
 from aws_cdk.aws_events import EventBus, EventPattern, Rule
 from aws_cdk.aws_events_targets import SqsQueue
 from aws_cdk.aws_iam import PolicyStatement, ServicePrincipal
 from aws_cdk.aws_lambda_event_sources import SqsEventSource
+from aws_cdk.aws_sqs import Queue
 from constructs import Construct
 
+from stacks.constructs import accepted
 from stacks.constructs.outputs import Outputs
 from stacks.constructs.python_function import POWERTOOLS, PythonFunction
 from stacks.constructs.work_queue import DeadLetters, WorkQueue
@@ -49,23 +51,25 @@ class AlertsStack(Stack):
             encryption=TableEncryption.DEFAULT,
             removal_policy=RemovalPolicy.DESTROY,
         )
-        Validations.of(alerts).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions::AwsSolutions-DDB3",
-                reason="Episodes can be computed again from the lake, so backups would only cost",
-            )
-        )
+        Validations.of(alerts).acknowledge(*accepted.SIMULATED)
         stock_alert = self._stock_alert(alerts)
         self.functions = {"stock alert": stock_alert.function}
         # What trucks delivered is noted by the function that called them: so what is on order is known.
-        Rule(
+        deliveries = Rule(
             self,
             "Deliveries",
             description="Deliveries are noted with the alert that called the truck",
             event_bus=self.bus,
             event_pattern=EventPattern(detail_type=["DeliveryCompleted"]),
-            targets=[SqsQueue(self.sightings.queue, dead_letter_queue=self.bus_dead_letters)],
+            targets=[
+                SqsQueue(
+                    self.sightings.target,
+                    # By its ARN: its policy lets every rule of the bus send.
+                    dead_letter_queue=Queue.from_queue_arn(self, "BusDeadLetters", self.bus_dead_letters.queue_arn),
+                )
+            ],
         )
+        self.sightings.let_send(deliveries)
         Outputs(
             self,
             stock_alert=stock_alert.function.function_name,
@@ -92,6 +96,7 @@ class AlertsStack(Stack):
                 actions=["dynamodb:Query", "dynamodb:GetItem", "dynamodb:PutItem"], resources=[alerts.table_arn]
             ),
             PolicyStatement(actions=["events:PutEvents"], resources=[self.bus.event_bus_arn]),
+            self.sightings.polling(),
         ):
             stock_alert.role.add_to_policy(statement)
         stock_alert.function.add_event_source(

@@ -1,6 +1,6 @@
 """The ingest: StoreApp sends packed events to Firehose, the intake screens them, Firehose lands them as Parquet."""
 
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Size, Stack, Validations
+from aws_cdk import Duration, RemovalPolicy, Size, Stack, Validations
 from aws_cdk.aws_dynamodb import Attribute, AttributeType, BillingMode, Table, TableEncryption
 from aws_cdk.aws_iam import PolicyStatement, Role, ServicePrincipal
 from aws_cdk.aws_kinesisfirehose import (
@@ -20,6 +20,7 @@ from aws_cdk.aws_scheduler_targets import LambdaInvoke
 from constructs import Construct
 
 from stacks.alerts import AlertsStack
+from stacks.constructs import accepted
 from stacks.constructs.outputs import Outputs
 from stacks.constructs.python_function import FAKER, POWERTOOLS, PythonFunction
 from stacks.lake import LakeStack
@@ -43,12 +44,7 @@ class IngestStack(Stack):
             encryption=TableEncryption.DEFAULT,
             removal_policy=RemovalPolicy.DESTROY,
         )
-        Validations.of(shelves).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions::AwsSolutions-DDB3",
-                reason="Shelves are simulated: the seed brings them back, so backups would only cost",
-            )
-        )
+        Validations.of(shelves).acknowledge(*accepted.SIMULATED)
         store_app = self._store_app(settings, stream, shelves)
         self.store_app = store_app.function
         self.functions = {"StoreApp": store_app.function, "intake": intake.function}
@@ -175,9 +171,7 @@ class IngestStack(Stack):
             PolicyStatement(actions=["firehose:PutRecordBatch"], resources=[stream.delivery_stream_arn])
         )
         store_app.role.add_to_policy(
-            PolicyStatement(
-                actions=["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], resources=[shelves.table_arn]
-            )
+            PolicyStatement(actions=["dynamodb:GetItem", "dynamodb:PutItem"], resources=[shelves.table_arn])
         )
         return store_app
 
@@ -204,9 +198,4 @@ class IngestStack(Stack):
         """Tell the security checks why a role names objects by a prefix and a wildcard."""
         bucket_arn = self.resolve(lake.export_value(lake.bucket.bucket_arn))["Fn::ImportValue"]
         for prefix in prefixes:
-            Validations.of(role).acknowledge(
-                Acknowledgment(
-                    id=f"AwsSolutions::AwsSolutions-IAM5[Resource::{bucket_arn}/{prefix}/*]",
-                    reason="IAM names objects by prefix and wildcard; this is one prefix of one bucket",
-                )
-            )
+            Validations.of(role).acknowledge(*accepted.objects(bucket_arn, prefix))

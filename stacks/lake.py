@@ -4,7 +4,7 @@ import base64
 import json
 from typing import Any
 
-from aws_cdk import Acknowledgment, CfnResource, Duration, Names, RemovalPolicy, Stack, Validations
+from aws_cdk import CfnResource, Duration, Names, RemovalPolicy, Stack, Validations
 from aws_cdk.aws_athena import CfnNamedQuery, CfnWorkGroup
 from aws_cdk.aws_glue import CfnDatabase, CfnTable
 from aws_cdk.aws_logs import LogGroup, RetentionDays
@@ -12,6 +12,7 @@ from aws_cdk.aws_s3 import BlockPublicAccess, Bucket, BucketEncryption, Lifecycl
 from constructs import Construct
 
 from stacks import targets
+from stacks.constructs import accepted
 from stacks.constructs.outputs import Outputs
 from stacks.contract import GLUE, QUARANTINED, STOCK_EVENT, glue_columns, presto_columns
 from stacks.settings import Settings
@@ -46,12 +47,7 @@ class LakeStack(Stack):
         )
         if targets.empties_buckets(settings.target):
             self._bound_the_logs_of_the_bucket_emptier()
-        Validations.of(self.bucket).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions::AwsSolutions-S1",
-                reason="Access logs would need a bucket that outlives this one; the data is simulated",
-            )
-        )
+        Validations.of(self.bucket).acknowledge(*accepted.SIMULATED)
         self.database = CfnDatabase(
             self,
             "Database",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from aws_cdk import ArnFormat, Duration, Stack
+from aws_cdk import ArnFormat, Duration, Stack, Validations
 from aws_cdk.aws_budgets import CfnBudget
 from aws_cdk.aws_cloudwatch import (
     Alarm,
@@ -25,6 +25,7 @@ from constructs import Construct
 
 from stacks import targets
 from stacks.alerts import AlertsStack
+from stacks.constructs import accepted
 from stacks.constructs.outputs import Outputs
 from stacks.ingest import IngestStack
 from stacks.settings import Settings
@@ -99,6 +100,7 @@ class OperationsStack(Stack):
             )
         if settings.alarm_email:
             topic.add_subscription(EmailSubscription(settings.alarm_email))
+            Validations.of(topic).acknowledge(*accepted.FAILURES_ARE_KNOWN)
         return topic
 
     def _ingest_alarms(self, ingest: IngestStack) -> Iterator[Alarm]:

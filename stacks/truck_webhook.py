@@ -2,7 +2,7 @@
 
 from string import punctuation
 
-from aws_cdk import Acknowledgment, Duration, Stack, Validations
+from aws_cdk import Duration, Stack, Validations
 from aws_cdk.aws_events import (
     ApiDestination,
     Authorization,
@@ -19,6 +19,7 @@ from aws_cdk.aws_sqs import Queue
 from constructs import Construct
 
 from stacks.alerts import AlertsStack
+from stacks.constructs import accepted
 from stacks.constructs.outputs import Outputs
 from stacks.settings import BadSetting, Settings
 
@@ -46,12 +47,7 @@ class TruckWebhookStack(Stack):
                 password_length=40,
             ),
         )
-        Validations.of(key).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions::AwsSolutions-SMG4",
-                reason="The receiver has to learn a new key first: docs/truck-webhook.md shows how to rotate it",
-            )
-        )
+        Validations.of(key).acknowledge(*accepted.RECEIVER_LEARNS_FIRST)
         destination = ApiDestination(
             self,
             "Destination",

@@ -1,6 +1,6 @@
 """The delivery-truck system: an alert starts a run of the workflow, a truck drives, and its units are in the store."""
 
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Stack, Validations
+from aws_cdk import Duration, RemovalPolicy, Stack, Validations
 from aws_cdk.aws_dynamodb import Attribute, AttributeType, BillingMode, Table, TableEncryption
 from aws_cdk.aws_events import EventPattern, Rule
 from aws_cdk.aws_events_targets import SqsQueue
@@ -24,8 +24,9 @@ from aws_cdk.aws_stepfunctions_tasks import EventBridgePutEvents, EventBridgePut
 from constructs import Construct
 
 from stacks.alerts import AlertsStack
+from stacks.constructs import accepted
 from stacks.constructs.outputs import Outputs
-from stacks.constructs.python_function import POWERTOOLS, TRACES_NAME_NO_RESOURCE, PythonFunction
+from stacks.constructs.python_function import POWERTOOLS, PythonFunction
 from stacks.constructs.work_queue import WorkQueue
 from stacks.ingest import IngestStack
 from stacks.settings import Settings
@@ -54,12 +55,7 @@ class TrucksStack(Stack):
             encryption=TableEncryption.DEFAULT,
             removal_policy=RemovalPolicy.DESTROY,
         )
-        Validations.of(deliveries).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions::AwsSolutions-DDB3",
-                reason="Deliveries are simulated, and units delivered are in the lake: backups would only cost",
-            )
-        )
+        Validations.of(deliveries).acknowledge(*accepted.SIMULATED)
         delivery = self._delivery(settings, deliveries, ingest)
         self.workflow = workflow = self._workflow(delivery, alerts)
         truck_dispatch = self._truck_dispatch(workflow)
@@ -113,7 +109,7 @@ class TrucksStack(Stack):
             ),
         ):
             role.add_to_policy(statement)
-        Validations.of(role).acknowledge(TRACES_NAME_NO_RESOURCE)
+        Validations.of(role).acknowledge(*accepted.TRACES_NAME_NO_RESOURCE)
         workflow = StateMachine(
             self,
             "Workflow",
@@ -124,13 +120,7 @@ class TrucksStack(Stack):
             tracing_enabled=True,
         )
         workflow.node.add_dependency(role)
-        Validations.of(workflow).acknowledge(
-            Acknowledgment(
-                id="AwsSolutions::AwsSolutions-SF1",
-                reason="Step Functions keeps every run's history for 90 days and the table why one failed; a log would "
-                "cost per delivery, and its role would need to manage every log delivery of the account",
-            ),
-        )
+        Validations.of(workflow).acknowledge(*accepted.HISTORY_IS_KEPT)
         return workflow
 
     def _definition(self, delivery: PythonFunction, alerts: AlertsStack) -> TaskStateBase:
@@ -192,7 +182,7 @@ class TrucksStack(Stack):
 
     def _calls(self, truck_dispatch: PythonFunction, alerts: AlertsStack) -> WorkQueue:
         calls = WorkQueue(self, "TruckCalls", max_receives=5, timeout=_CALL_TIMEOUT)
-        Rule(
+        low_stock = Rule(
             self,
             "LowStock",
             description="Low stock calls a truck",
@@ -200,12 +190,14 @@ class TrucksStack(Stack):
             event_pattern=EventPattern(source=["inventory.alerts"], detail_type=["StockBelowThreshold"]),
             targets=[
                 SqsQueue(
-                    calls.queue,
+                    calls.target,
                     # By its ARN: its policy lets every rule of the bus send, and must not refer to this stack.
                     dead_letter_queue=Queue.from_queue_arn(self, "BusDeadLetters", alerts.bus_dead_letters.queue_arn),
                 )
             ],
         )
+        calls.let_send(low_stock)
+        truck_dispatch.role.add_to_policy(calls.polling())
         truck_dispatch.function.add_event_source(
             # Two at a time, the fewest there can be, start hundreds of runs a second and keep few functions warm.
             SqsEventSource(calls.queue, batch_size=10, max_concurrency=2, report_batch_item_failures=True)

@@ -1,8 +1,12 @@
 """A queue that a function works off, and the queue of what it could not."""
 
-from aws_cdk import Acknowledgment, Duration, Validations
+from aws_cdk import Duration, Validations
+from aws_cdk.aws_events import IRule
+from aws_cdk.aws_iam import PolicyStatement, ServicePrincipal
 from aws_cdk.aws_sqs import DeadLetterQueue, Queue, QueueEncryption
 from constructs import Construct
+
+from stacks.constructs import accepted
 
 RETENTION = Duration.days(14)
 """The longest that SQS keeps a message (SQS developer guide, Message retention period). A message keeps its age when
@@ -16,9 +20,7 @@ class DeadLetters(Queue):
         super().__init__(
             scope, construct_id, encryption=QueueEncryption.SQS_MANAGED, enforce_ssl=True, retention_period=RETENTION
         )
-        Validations.of(self).acknowledge(
-            Acknowledgment(id="AwsSolutions::AwsSolutions-SQS3", reason="Dead letters are the end of the line")
-        )
+        Validations.of(self).acknowledge(*accepted.DEAD_LETTERS_END)
 
 
 class WorkQueue(Construct):
@@ -40,4 +42,27 @@ class WorkQueue(Construct):
             retention_period=RETENTION,
             visibility_timeout=Duration.seconds(6 * timeout.to_seconds()),
             dead_letter_queue=DeadLetterQueue(queue=self.dead_letters, max_receive_count=max_receives),
+        )
+        self.target = Queue.from_queue_arn(self, "Target", self.queue.queue_arn)
+        """The queue as a rule's target. By its ARN, for what a target would grant its rule is more than it uses."""
+
+    def let_send(self, rule: IRule) -> None:
+        """Let one rule send to the queue ("Using resource-based policies for Amazon EventBridge", its user guide)."""
+        self.queue.add_to_resource_policy(
+            PolicyStatement(
+                principals=[ServicePrincipal("events.amazonaws.com")],
+                actions=["sqs:SendMessage"],
+                resources=[self.queue.queue_arn],
+                conditions={"ArnEquals": {"aws:SourceArn": rule.rule_arn}},
+            )
+        )
+
+    def polling(self) -> PolicyStatement:
+        """Return what Lambda takes messages with, on behalf of a function that works the queue off.
+
+        Source: "Creating and configuring an Amazon SQS event source mapping", Lambda developer guide.
+        """
+        return PolicyStatement(
+            actions=["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+            resources=[self.queue.queue_arn],
         )

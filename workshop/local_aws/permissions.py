@@ -7,6 +7,7 @@ decision is ministack's in all of it. The key `test`, which the tools and the `c
 root and may do everything.
 """
 
+import json
 import logging
 import secrets
 import sys
@@ -25,6 +26,8 @@ configuring an Amazon SQS event source mapping")."""
 _LOGGING = ("logs:CreateLogStream", "logs:PutLogEvents")
 """What Lambda does with a function's role to keep its log (AWS managed policy AWSLambdaBasicExecutionRole)."""
 
+_BATCHES = {f"sqs:{each}Batch": f"sqs:{each}" for each in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")}
+"""What allows a batch call is what allows a single one ("Amazon SQS API permissions", SQS developer guide)."""
 _SERVICES = {"Firehose_20150804": "firehose", "AmazonAthena": "athena"}
 """What stands in front of ministack, by what X-Amz-Target begins with."""
 
@@ -38,11 +41,13 @@ def install() -> None:
     policies that deny what comes without it.
     """
     from ministack import app
-    from ministack.core import iam_evaluator
+    from ministack.core import iam_actions, iam_evaluator
 
     pin = iam_evaluator.pin_request_origin
     iam_evaluator._request_origin = ContextVar("ministack_request_origin", default=("127.0.0.1", True))
     app.pin_request_origin = lambda address, _secure: pin(address, True)
+    extract = iam_actions.extract_iam_action
+    iam_actions.extract_iam_action = lambda *request: _BATCHES.get(action := extract(*request), action)
     for module, guard in (
         ("lambda_svc", _guard_lambda),
         ("stepfunctions", _guard_step_functions),
@@ -57,6 +62,7 @@ def authorise(scope: Mapping[str, Any], caller: Caller, body: bytes) -> None:
     Raises:
         AwsError: AccessDeniedException, or what is wrong with the credentials.
     """
+    from ministack import app
     from ministack.core import iam_actions, iam_evaluator, responses, router
 
     responses.set_request_account_id(caller.account)
@@ -72,7 +78,9 @@ def authorise(scope: Mapping[str, Any], caller: Caller, body: bytes) -> None:
     key = router.extract_access_key_id(headers)
     denied = iam_evaluator.enforce(key, action, service, caller.region, resource_arn=resource)
     if isinstance(denied, iam_evaluator.AuthError):
-        raise AwsError(denied.code, denied.message, status=403)
+        status, _, answer = app._credential_failure(service, action, "", denied, headers)
+        document = json.loads(answer)
+        raise AwsError(document["__type"], document["message"], status=status)
     if denied:
         explicit = denied.decision == "Deny"
         message = iam_actions.identity_denial_message(action, denied.principal_arn, resource, explicit)
