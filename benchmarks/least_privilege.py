@@ -460,6 +460,12 @@ smallest probe that needs the permission, puts the policy back and waits until t
 nothing else fails, unless a page of AWS's asks for the permission and the embedded AWS does without it. The end-to-end
 tests do so with a choice of them.
 
+All of the end-to-end tests run so, too:
+
+```
+WORKSHOP_ENFORCE_IAM=yes python3 -m workshop test tests/e2e
+```
+
 | of | tried | something failed | AWS alone needs it | superfluous |
 |---|---|---|---|---|
 | statements | {statements} |

@@ -22,6 +22,8 @@ from workshop.places import kept, local_home
 from workshop.steps import Steps
 from workshop.target import Target, aws_target, local_target
 
+ENFORCE_IAM = "WORKSHOP_ENFORCE_IAM"
+"""Set to `yes`, a server that `up` starts lets every function do what its own role allows and nothing else."""
 TRADING_DAY_HOURS = 24
 STORES = 10
 PRODUCTS = 50
@@ -93,7 +95,7 @@ def up_local(steps: Steps) -> Target:
 
 def _start(steps: Steps, home: Home) -> Target:
     with steps.step("embedded AWS", "start, or find it running"):
-        return local_target(launcher.start(home).endpoint)
+        return local_target(launcher.start(home, enforce_iam=os.environ.get(ENFORCE_IAM) == "yes").endpoint)
 
 
 def up_aws(steps: Steps) -> Target:
