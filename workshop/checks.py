@@ -17,7 +17,8 @@ CHECKS: Sequence[tuple[str, list[str]]] = (
 
 
 # A file's tests stay in one process, in their order: what they share is set up once, and the cores work side by side.
-ALL_TESTS = ["pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
+# The files come in their order too, not those with few tests last: the longest tests are in files of their own.
+ALL_TESTS = ["pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def run_all(pytest_arguments: Sequence[str]) -> int:
