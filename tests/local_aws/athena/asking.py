@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from tests.local_aws.athena.lake import DATABASE, WORKGROUP
 from workshop.local_aws.athena import Athena
+from workshop.local_aws.athena.results import csv_line
 from workshop.local_aws.protocol import Caller
 
 CALLER = Caller("000000000000", "us-east-1")
@@ -73,3 +74,8 @@ def ask(athena: Athena, statement: str, parameters: Sequence[str] = ()) -> Answe
         return Answer(execution, [], [])
     columns, rows = rows_of(athena, query_id)
     return Answer(execution, columns, [tuple(row) for row in rows[1:]])
+
+
+def as_csv(header: Sequence[str], rows: Sequence[Sequence[str | None]]) -> bytes:
+    """Return a whole result as Athena writes it."""
+    return "".join(map(csv_line, (header, *rows))).encode()

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.local_aws.athena.asking import CALLER, ask, ended, rows_of, start
+from tests.local_aws.athena.asking import CALLER, as_csv, ask, ended, rows_of, start
 from tests.local_aws.athena.lake import BUCKET, NOW, Lake
 from workshop.local_aws.athena import Athena
 from workshop.local_aws.athena.execution import Execution, History
-from workshop.local_aws.athena.results import csv_rows, text_rows, to_csv
+from workshop.local_aws.athena.results import csv_rows, text_rows
 from workshop.local_aws.protocol import AwsError
 
 
@@ -106,7 +106,7 @@ def test_the_file_holds_no_more_than_the_history(tmp_path: Path, monkeypatch: py
 
 @given(st.lists(st.lists(st.none() | st.text(), min_size=2, max_size=2), min_size=1), st.integers(1, 5))
 def test_pages_of_a_csv_make_up_the_whole(rows: list[list[str | None]], size: int) -> None:
-    file = io.BytesIO(to_csv(["a", "b"], rows))
+    file = io.BytesIO(as_csv(["a", "b"], rows))
     found: list[list[str | None]] = []
     at: int | None = 0
     while at is not None:
@@ -118,7 +118,7 @@ def test_pages_of_a_csv_make_up_the_whole(rows: list[list[str | None]], size: in
 
 def test_a_value_longer_than_what_is_read_at_a_time() -> None:
     rows: list[list[str | None]] = [['"' * 700_000, None], ["x" * 600_000, "\n"]]
-    assert csv_rows(io.BytesIO(to_csv(["a", "b"], rows)), 0, 10) == ([["a", "b"], *rows], None)
+    assert csv_rows(io.BytesIO(as_csv(["a", "b"], rows)), 0, 10) == ([["a", "b"], *rows], None)
 
 
 def test_lines_of_a_text_come_in_pages() -> None:

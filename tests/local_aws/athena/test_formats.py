@@ -186,6 +186,9 @@ def test_an_object_is_converted_once_for_each_way_to_read_it(
     lake.put("t/a", b'{"n":2}\n')
     assert ask(athena, "SELECT n FROM t").rows == [("2",)]
     assert converted == ["t/a", "t/a"]
+    monkeypatch.setattr("workshop.local_aws.athena.sources._CODE", "another way to convert")
+    assert ask(athena, "SELECT n FROM t").rows == [("2",)]
+    assert converted == ["t/a", "t/a", "t/a"]
 
 
 def test_orc(lake: Lake, athena: Athena) -> None:

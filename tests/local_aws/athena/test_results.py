@@ -1,17 +1,18 @@
 """How values are written and read back."""
 
+import io
 from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.local_aws.athena.asking import ask
+from tests.local_aws.athena.asking import as_csv, ask
 from tests.local_aws.athena.conftest import Opens
 from tests.local_aws.athena.lake import Lake
 from workshop.local_aws.athena import Athena, dates
 from workshop.local_aws.athena.functions import WINDOW_ONLY, Function, functions
-from workshop.local_aws.athena.results import from_csv, java_double, shown, to_csv
+from workshop.local_aws.athena.results import csv_rows, java_double, shown
 from workshop.local_aws.athena.trino_types import INTEGER, Type, parse_type
 
 
@@ -20,7 +21,8 @@ from workshop.local_aws.athena.trino_types import INTEGER, Type, parse_type
 )
 def test_a_null_an_empty_text_and_every_other_text_come_back_from_csv(rows: list[list[str | None]]) -> None:
     header = [f"c{position}" for position in range(len(rows[0]))]
-    assert from_csv(to_csv(header, rows)) == [header, *rows]
+    body = as_csv(header, rows)
+    assert csv_rows(io.BytesIO(body), 0, len(body)) == ([header, *rows], None)
 
 
 @pytest.mark.parametrize(

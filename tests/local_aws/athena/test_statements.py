@@ -11,11 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.local_aws.athena.asking import ask
+from tests.local_aws.athena.asking import as_csv, ask
 from tests.local_aws.athena.conftest import Opens
 from tests.local_aws.athena.lake import Lake, workshop_tables
 from workshop.local_aws.athena import Athena
-from workshop.local_aws.athena.results import to_csv
 
 STATEMENTS = Path(__file__).parent / "statements"
 CASE = re.compile(r"^-- (?P<title>.+)\n(?P<statement>(?:[A-Z].*\n)+)(?P<expected>(?:--[>!].*\n?)+)", re.MULTILINE)
@@ -44,8 +43,8 @@ def test_statement(asked: Athena, statement: str, expected: list[str], fails: bo
         return
     assert answer.reason == ""
     assert ", ".join(f"{name} {kind}" for name, kind in answer.columns) == expected[0]
-    header = to_csv([name for name, _ in answer.columns], []).decode()
-    assert to_csv([name for name, _ in answer.columns], answer.rows).decode() == header + "".join(
+    header = as_csv([name for name, _ in answer.columns], []).decode()
+    assert as_csv([name for name, _ in answer.columns], answer.rows).decode() == header + "".join(
         line + "\n" for line in expected[1:]
     )
 

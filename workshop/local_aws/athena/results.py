@@ -1,8 +1,7 @@
 """Athena's results: how values are written, the CSV in the output location, and pages of rows."""
 
-import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, BinaryIO
@@ -112,11 +111,6 @@ def _interval(value: timedelta) -> str:
 # Every value stands between quotes, and a null is nothing at all: so an empty text and a null differ.
 
 
-def to_csv(header: Sequence[str], rows: Iterable[Sequence[str | None]]) -> bytes:
-    """Write a result as Athena does."""
-    return "".join(csv_line(row) for row in (header, *rows)).encode()
-
-
 def csv_line(row: Sequence[str | None]) -> str:
     """Return a row of a result as Athena writes it."""
     return ",".join("" if value is None else '"' + value.replace('"', '""') + '"' for value in row) + "\n"
@@ -127,7 +121,7 @@ _CHUNK = 2**18
 
 
 def csv_rows(file: BinaryIO, start: int, count: int) -> tuple[list[list[str | None]], int | None]:
-    """Read rows that to_csv wrote, the header among them, from a byte on; also return where the next one starts."""
+    """Read rows of csv_line, the header among them, from a byte on; also return where the next one starts."""
     file.seek(start)
     buffer, at = file.read(_CHUNK), 0
     rows: list[list[str | None]] = []
@@ -146,11 +140,6 @@ def csv_rows(file: BinaryIO, start: int, count: int) -> tuple[list[list[str | No
             rows.append(row)
             row = []
     return rows, start + at if at < len(buffer) or file.read(1) else None
-
-
-def from_csv(body: bytes) -> list[list[str | None]]:
-    """Read what to_csv wrote, the header among the rows."""
-    return csv_rows(io.BytesIO(body), 0, len(body))[0]
 
 
 def text_rows(file: BinaryIO, start: int, count: int) -> tuple[list[list[str | None]], int | None]:

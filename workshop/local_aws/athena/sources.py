@@ -36,6 +36,7 @@ from workshop.local_aws.athena.trino_types import duckdb as duckdb_type
 _BATCH = 50_000  # rows that are in memory at a time
 _SUFFIXES = {".gz", ".bz2", ".zst", ".snappy", ".lz4", ".lzo", ".deflate"}
 
+# What reads otherwise converts anew.
 _CODE = hashlib.sha256(Path(__file__).read_bytes() + duckdb.__version__.encode()).hexdigest()
 
 
@@ -56,6 +57,7 @@ def opened(path: Path, key: str) -> BinaryIO:
 def reading_of(table: Table) -> str:
     """Return a name for how a table's objects are read: whatever is converted under it has the same values."""
     described = [
+        _CODE,
         table.serde,
         *map(str, table.columns),
         *sorted(f"{name}={of}" for name, of in table.parameters.items()),
