@@ -114,6 +114,7 @@ class History:
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
         self._executions: OrderedDict[str, Execution] = OrderedDict()
+        self._started_by: dict[tuple[Caller, str], Execution] = {}
         if path.exists():
             for line in path.read_text("utf-8").splitlines():
                 self._read(line)
@@ -131,28 +132,35 @@ class History:
             execution = _from_json(line)
         except ValueError:
             return  # The server was killed in the middle of the last line.
-        self._executions[execution.id] = execution
-        self._forget()
+        self._remember(execution)
 
     def keep(self, execution: Execution) -> None:
         """Remember an execution as it is now."""
         with self._lock:
             if execution.completed and execution.id not in self._executions:
                 return  # So many were started since that it is forgotten.
-            self._executions[execution.id] = execution
-            self._forget()
+            self._remember(execution)
             if not self._file.closed:
                 self._file.write(_to_json(execution) + "\n")
                 self._file.flush()
 
-    def _forget(self) -> None:
+    def _remember(self, execution: Execution) -> None:
+        self._executions[execution.id] = execution
+        if execution.token:
+            self._started_by[execution.caller, execution.token] = execution
         while len(self._executions) > MAX_HISTORY:
-            self._executions.popitem(last=False)
+            _, forgotten = self._executions.popitem(last=False)
+            self._started_by.pop((forgotten.caller, forgotten.token), None)
 
     def get(self, query_id: str) -> Execution | None:
         """Return an execution, or None."""
         with self._lock:
             return self._executions.get(query_id)
+
+    def started_by(self, caller: Caller, token: str) -> Execution | None:
+        """Return the execution that a caller's token started, or None."""
+        with self._lock:
+            return self._started_by.get((caller, token))
 
     def newest_first(self) -> list[Execution]:
         """Return all executions."""

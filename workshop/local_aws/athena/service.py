@@ -140,7 +140,7 @@ class Athena:
             )
         job = self._accepted(caller, request, text)
         with self._lock:
-            if first := self._started_by(job.execution):
+            if first := self._history.started_by(caller, job.execution.token):
                 if first.request != job.execution.request:
                     raise invalid("Idempotent parameters do not match")
                 return {"QueryExecutionId": first.id}
@@ -148,19 +148,6 @@ class Athena:
             self._history.keep(job.execution)
         self._workers.submit(self._run, job)
         return {"QueryExecutionId": job.execution.id}
-
-    def _started_by(self, wanted: Execution) -> Execution | None:
-        """Return the execution that the same token started."""
-        if not wanted.token:
-            return None
-        return next(
-            (
-                each
-                for each in self._history.newest_first()
-                if (each.caller, each.token) == (wanted.caller, wanted.token)
-            ),
-            None,
-        )
 
     def get_query_execution(self, caller: Caller, request: dict[str, Any]) -> dict[str, Any]:
         """Describe one execution."""
