@@ -1,7 +1,7 @@
 """The alerts: sightings of low shelves become one alert per episode, and the bus tells whoever sends trucks."""
 
-from aws_cdk import Duration, RemovalPolicy, Stack, Validations
-from aws_cdk.aws_dynamodb import Attribute, AttributeType, BillingMode, Table, TableEncryption
+from aws_cdk import Duration, Stack
+from aws_cdk.aws_dynamodb import Attribute, AttributeType, Table
 from aws_cdk.aws_events import EventBus, EventPattern, Rule
 from aws_cdk.aws_events_targets import SqsQueue
 from aws_cdk.aws_iam import PolicyStatement, ServicePrincipal
@@ -9,14 +9,17 @@ from aws_cdk.aws_lambda_event_sources import SqsEventSource
 from aws_cdk.aws_sqs import Queue
 from constructs import Construct
 
-from stacks.constructs import accepted
 from stacks.constructs.outputs import Outputs
 from stacks.constructs.python_function import POWERTOOLS, PythonFunction
+from stacks.constructs.simulated_table import SimulatedTable
 from stacks.constructs.work_queue import DeadLetters, WorkQueue
 
 _FUNCTION_TIMEOUT = Duration.seconds(20)
 """A batch of ten messages holds a thousand sightings at most, of some milliseconds each. What fails comes again after
 six times as long."""
+
+LOW_STOCK = EventPattern(source=["inventory.alerts"], detail_type=["StockBelowThreshold"])
+"""What the bus carries once per episode, for whoever sends trucks."""
 
 
 class AlertsStack(Stack):
@@ -42,16 +45,12 @@ class AlertsStack(Stack):
                 },
             )
         )
-        alerts = Table(
+        alerts = SimulatedTable(
             self,
             "Alerts",
             partition_key=Attribute(name="shelf", type=AttributeType.STRING),
             sort_key=Attribute(name="number", type=AttributeType.NUMBER),
-            billing_mode=BillingMode.PAY_PER_REQUEST,
-            encryption=TableEncryption.DEFAULT,
-            removal_policy=RemovalPolicy.DESTROY,
         )
-        Validations.of(alerts).acknowledge(*accepted.SIMULATED)
         stock_alert = self._stock_alert(alerts)
         self.functions = {"stock alert": stock_alert.function}
         # What trucks delivered is noted by the function that called them: so what is on order is known.

@@ -1,7 +1,7 @@
 """The ingest: StoreApp sends packed events to Firehose, the intake screens them, Firehose lands them as Parquet."""
 
 from aws_cdk import Duration, RemovalPolicy, Size, Stack, Validations
-from aws_cdk.aws_dynamodb import Attribute, AttributeType, BillingMode, Table, TableEncryption
+from aws_cdk.aws_dynamodb import Attribute, AttributeType, Table
 from aws_cdk.aws_iam import PolicyStatement, Role, ServicePrincipal
 from aws_cdk.aws_kinesisfirehose import (
     DataFormatConversionProps,
@@ -23,6 +23,7 @@ from stacks.alerts import AlertsStack
 from stacks.constructs import accepted
 from stacks.constructs.outputs import Outputs
 from stacks.constructs.python_function import FAKER, POWERTOOLS, PythonFunction
+from stacks.constructs.simulated_table import SimulatedTable
 from stacks.lake import LakeStack
 from stacks.settings import Settings
 
@@ -36,15 +37,11 @@ class IngestStack(Stack):
         super().__init__(scope, construct_id, description="Inventory workshop: StoreApp, Firehose and the intake")
         intake = self._intake(lake, alerts)
         self.stream = stream = self._stream(lake, intake)
-        self.shelves = shelves = Table(
+        self.shelves = shelves = SimulatedTable(
             self,
             "Shelves",
             partition_key=Attribute(name="store_id", type=AttributeType.STRING),
-            billing_mode=BillingMode.PAY_PER_REQUEST,
-            encryption=TableEncryption.DEFAULT,
-            removal_policy=RemovalPolicy.DESTROY,
         )
-        Validations.of(shelves).acknowledge(*accepted.SIMULATED)
         store_app = self._store_app(settings, stream, shelves)
         self.store_app = store_app.function
         self.functions = {"StoreApp": store_app.function, "intake": intake.function}

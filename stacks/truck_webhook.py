@@ -8,7 +8,6 @@ from aws_cdk.aws_events import (
     Authorization,
     Connection,
     EventField,
-    EventPattern,
     HttpMethod,
     Rule,
     RuleTargetInput,
@@ -18,7 +17,7 @@ from aws_cdk.aws_secretsmanager import Secret, SecretStringGenerator
 from aws_cdk.aws_sqs import Queue
 from constructs import Construct
 
-from stacks.alerts import AlertsStack
+from stacks.alerts import LOW_STOCK, AlertsStack
 from stacks.constructs import accepted
 from stacks.constructs.outputs import Outputs
 from stacks.settings import BadSetting, Settings
@@ -67,7 +66,7 @@ class TruckWebhookStack(Stack):
             "LowStock",
             description="Low stock is posted to the truck webhook",
             event_bus=alerts.bus,
-            event_pattern=EventPattern(source=["inventory.alerts"], detail_type=["StockBelowThreshold"]),
+            event_pattern=LOW_STOCK,
             targets=[
                 ApiDestinationTarget(
                     destination,

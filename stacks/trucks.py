@@ -1,8 +1,8 @@
 """The delivery-truck system: an alert starts a run of the workflow, a truck drives, and its units are in the store."""
 
-from aws_cdk import Duration, RemovalPolicy, Stack, Validations
-from aws_cdk.aws_dynamodb import Attribute, AttributeType, BillingMode, Table, TableEncryption
-from aws_cdk.aws_events import EventPattern, Rule
+from aws_cdk import Duration, Stack, Validations
+from aws_cdk.aws_dynamodb import Attribute, AttributeType, Table
+from aws_cdk.aws_events import Rule
 from aws_cdk.aws_events_targets import SqsQueue
 from aws_cdk.aws_iam import PolicyStatement, Role, ServicePrincipal
 from aws_cdk.aws_lambda_event_sources import SqsEventSource
@@ -23,10 +23,11 @@ from aws_cdk.aws_stepfunctions import (
 from aws_cdk.aws_stepfunctions_tasks import EventBridgePutEvents, EventBridgePutEventsEntry, LambdaInvoke
 from constructs import Construct
 
-from stacks.alerts import AlertsStack
+from stacks.alerts import LOW_STOCK, AlertsStack
 from stacks.constructs import accepted
 from stacks.constructs.outputs import Outputs
 from stacks.constructs.python_function import POWERTOOLS, PythonFunction
+from stacks.constructs.simulated_table import SimulatedTable
 from stacks.constructs.work_queue import WorkQueue
 from stacks.ingest import IngestStack
 from stacks.settings import Settings
@@ -47,15 +48,11 @@ class TrucksStack(Stack):
         self, scope: Construct, construct_id: str, *, settings: Settings, alerts: AlertsStack, ingest: IngestStack
     ) -> None:
         super().__init__(scope, construct_id, description="Inventory workshop: depots, trucks and their deliveries")
-        deliveries = Table(
+        deliveries = SimulatedTable(
             self,
             "Deliveries",
             partition_key=Attribute(name="delivery_id", type=AttributeType.STRING),
-            billing_mode=BillingMode.PAY_PER_REQUEST,
-            encryption=TableEncryption.DEFAULT,
-            removal_policy=RemovalPolicy.DESTROY,
         )
-        Validations.of(deliveries).acknowledge(*accepted.SIMULATED)
         delivery = self._delivery(settings, deliveries, ingest)
         self.workflow = workflow = self._workflow(delivery, alerts)
         truck_dispatch = self._truck_dispatch(workflow)
@@ -187,7 +184,7 @@ class TrucksStack(Stack):
             "LowStock",
             description="Low stock calls a truck",
             event_bus=alerts.bus,
-            event_pattern=EventPattern(source=["inventory.alerts"], detail_type=["StockBelowThreshold"]),
+            event_pattern=LOW_STOCK,
             targets=[
                 SqsQueue(
                     calls.target,
