@@ -45,6 +45,13 @@ def test_starting_it_twice_finds_the_one_that_runs(home: Home) -> None:
     assert launcher.start(home, port=FREE) == launcher.start(home, port=FREE)
 
 
+def test_one_that_is_too_busy_to_answer_is_stopped_all_the_same(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    launcher.start(home, port=FREE)
+    monkeypatch.setattr(launcher, "_answers", lambda _: False)
+    assert launcher.stop(home)
+    assert not home.is_served()
+
+
 def test_what_it_holds_is_there_again_after_a_stop(home: Home) -> None:
     s3 = client("s3", launcher.start(home, port=FREE).endpoint)
     s3.create_bucket(Bucket="kept")

@@ -2,9 +2,12 @@
 
 import io
 import json
+import threading
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
+
+import pytest
 
 from tests.local_aws.conftest import served
 from workshop.local_aws import workers
@@ -51,3 +54,32 @@ def test_a_burst_starts_no_more_processes_than_there_are_cores(tmp_path: Path) -
         # A process that fails gives its place back.
         assert [told("fail") for _ in range(2 * workers.MOST)] == ["told to"] * 2 * workers.MOST
         assert isinstance(told("work"), int)
+
+
+def test_a_queue_that_moves_starts_no_more_processes_however_long_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "PATIENCE_SECONDS", 2.0)
+    places = workers.Places()
+    never = threading.Event()
+
+    def work(_: int) -> bool:
+        has_place = places.take()
+        never.wait(0.1)
+        if has_place:
+            places.give_back()
+        return has_place
+
+    waiting = 25 * workers.MOST  # the last ones wait for longer than the patience lasts
+    with ThreadPoolExecutor(waiting) as burst:
+        assert all(burst.map(work, range(waiting)))
+
+
+def test_a_queue_that_stands_still_starts_one_more_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "PATIENCE_SECONDS", 0.5)
+    places = workers.Places()
+    assert all(places.take() for _ in range(workers.MOST))
+    with ThreadPoolExecutor(2) as waiting:
+        first, second = waiting.submit(places.take), waiting.submit(places.take)
+        done, still = wait([first, second], return_when=FIRST_COMPLETED)
+        assert [each.result() for each in done] == [False]
+        places.give_back()
+        assert [each.result() for each in still] == [True]

@@ -7,6 +7,7 @@ invocation for words on the standard error, where our functions, which log to th
 
 import os
 import threading
+import time
 from collections import defaultdict
 from typing import Any, Final
 
@@ -14,7 +15,35 @@ MOST: Final = max(2, os.cpu_count() or 1)
 """Processes of one function."""
 _LAST_WORDS_SECONDS: Final = 0.002
 PATIENCE_SECONDS: Final = 60.0
-"""After so long another one is started all the same: a function may wait for a call of itself."""
+"""After so long in which none has ended, another one is started all the same: a function may wait for a call of itself.
+"""
+
+
+class Places:
+    """The processes that a function may have at work."""
+
+    def __init__(self) -> None:
+        self._free = threading.Semaphore(MOST)
+        self._turn = threading.Lock()
+        self._last_end = 0.0
+
+    def take(self) -> bool:
+        """Wait for a place; return whether there is one, or nobody has ended for so long that one more may start."""
+        begun = time.monotonic()
+        while True:
+            with self._turn:
+                patience = max(begun, self._last_end) + PATIENCE_SECONDS - time.monotonic()
+                if patience <= 0:
+                    # One: those who wait too have seen an end now, so that a long queue does not start at once.
+                    self._last_end = time.monotonic()
+                    return False
+            if self._free.acquire(timeout=patience):
+                return True
+
+    def give_back(self) -> None:
+        """Let the next one start."""
+        self._last_end = time.monotonic()
+        self._free.release()
 
 
 def bound() -> None:
@@ -22,13 +51,13 @@ def bound() -> None:
     from ministack.services import lambda_svc
 
     acquire, release = lambda_svc.acquire_worker, lambda_svc.release_worker
-    free: defaultdict[str, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(MOST))
+    places: defaultdict[str, Places] = defaultdict(Places)
     # By thread, not by process: a release after a crash no longer knows its process.
     held = threading.local()
 
     def acquire_when_free(func_name: str, *arguments: Any, **named: Any) -> Any:
-        place = free[func_name]
-        got_it = place.acquire(timeout=PATIENCE_SECONDS)
+        place = places[func_name]
+        got_it = place.take()
         worker, how = acquire(func_name, *arguments, **named)
         held.place = place if got_it else None
         if worker is None:  # nobody releases what was not acquired
@@ -42,7 +71,7 @@ def bound() -> None:
     def give_back() -> None:
         place, held.place = getattr(held, "place", None), None
         if place:
-            place.release()
+            place.give_back()
 
     lambda_svc.acquire_worker, lambda_svc.release_worker = acquire_when_free, release_with_place
 
