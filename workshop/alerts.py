@@ -67,7 +67,19 @@ def read(
     store_id: str | None = None,
     limit: int = 0,
 ) -> list[Alert]:
-    """Return at most `limit` alerts, 0 meaning all: the open ones first, and of either the newest first.
+    """Return at most `limit` alerts, 0 meaning all, in the order of `newest`.
+
+    Raises:
+        WorkshopError: the store's id is malformed, or no alerts are deployed.
+    """
+    found = newest(target, resources, state=state, store_id=store_id)
+    return with_deliveries(target, resources, found[:limit] if limit else found)
+
+
+def newest(
+    target: Target, resources: Mapping[str, str], *, state: State | None = None, store_id: str | None = None
+) -> list[Episode]:
+    """Return the episodes: the open ones first, and of either the newest first.
 
     The whole table is read: it has no index that would be paid for with every alert.
 
@@ -81,7 +93,11 @@ def read(
     found = [each for each in episodes(target, resources, store_id=store_id) if state in (None, each.state)]
     found.sort(key=lambda each: (each.noticed_at, each.alert_id), reverse=True)
     found.sort(key=lambda each: each.state != "OPEN")
-    shown = found[:limit] if limit else found
+    return found
+
+
+def with_deliveries(target: Target, resources: Mapping[str, str], shown: Sequence[Episode]) -> list[Alert]:
+    """Return episodes as alerts: with their deliveries, and the open ones with the time in their store."""
     times = _store_times(target, resources, {each.store_id for each in shown if each.state == "OPEN"})
     delivered = deliveries(target, resources, [each.alert_id for each in shown])
     return [Alert(each, delivered.get(each.alert_id), times.get(each.store_id)) for each in shown]
@@ -111,7 +127,7 @@ def deliveries(target: Target, resources: Mapping[str, str], alert_ids: Sequence
     """Return the deliveries of some alerts by alert id: none where no truck system of ours is deployed."""
     if "deliveries_table" not in resources:
         return {}
-    found = map(delivery_of, _batch_get(target, resources["deliveries_table"], "delivery_id", alert_ids))
+    found = map(delivery_of, batch_get(target, resources["deliveries_table"], "delivery_id", alert_ids))
     return {delivery.delivery_id: delivery for delivery in found}
 
 
@@ -134,11 +150,11 @@ def _store_times(target: Target, resources: Mapping[str, str], store_ids: Iterab
     """Return the end of each store's last tick: what time it is there."""
     return {
         item["store_id"]["S"]: WORKSHOP_CALENDAR.end_of(int(item["next_tick"]["N"]) - 1)
-        for item in _batch_get(target, resources["shelves_table"], "store_id", sorted(store_ids), "next_tick")
+        for item in batch_get(target, resources["shelves_table"], "store_id", sorted(store_ids), "next_tick")
     }
 
 
-def _batch_get(target: Target, table: str, key: str, values: Sequence[str], *attributes: str) -> Iterator[Any]:
+def batch_get(target: Target, table: str, key: str, values: Sequence[str], *attributes: str) -> Iterator[Any]:
     """Yield the items of some keys, with all attributes or with some, in no order.
 
     What DynamoDB leaves unprocessed is asked for again, after a pause (BatchGetItem, DynamoDB API reference).

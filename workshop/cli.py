@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,9 +20,13 @@ from workshop import doctor as checkup
 from workshop import redrive as dead_letters
 from workshop import replay as failures
 from workshop import up as deployment
+from workshop.console import life
 from workshop.environment import HERE
 from workshop.errors import WorkshopError
 from workshop.inventory import Leftover
+from workshop.lessons import goals
+from workshop.lessons.variables import variables
+from workshop.local_aws.home import Address
 from workshop.movers import MAX_RATE
 from workshop.places import ROOT, local_home
 from workshop.steps import Steps
@@ -54,19 +59,25 @@ def up(
     aws: Aws = False,
     as_json: Json = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before deploying to AWS.")] = False,
+    console: Annotated[
+        bool, typer.Option("--console/--no-console", envvar="WORKSHOP_CONSOLE", help="Serve the live page too.")
+    ] = True,
 ) -> None:
     """Deploy everything, let the stores trade one day, and show the first answers. Safe to repeat."""
     if aws and not yes:
         _confirm_aws()
     steps = Steps(progress_to, already=_environment_step())
-    with deployment.alone():
+    with deployment.alone(), life.Beside(aws=aws, wanted=console) as page:
         if aws:
             target = deployment.up_aws(steps)
+            page.start()
             counts = deployment.first_trucks(steps, target, deployment.first_day(steps, target))
         else:
             with deployment.stopped_unless_done():
                 target = deployment.up_local(steps)
+                page.start()
                 counts = deployment.first_trucks(steps, target, deployment.first_day(steps, target))
+        address = page.address()
     resources = target.resources()
     with steps.step("answers", "Athena"):
         answers = [
@@ -74,7 +85,7 @@ def up(
         ]
         filled = closing.refilled(target, resources, limit=8)
     if as_json:
-        _print_json({**flow.status(target, resources, counts), "steps": steps.as_documents()})
+        _print_json({**flow.status(target, resources, counts), "steps": steps.as_documents(), "console": address})
         return
     out.print()
     screen.show(
@@ -85,6 +96,10 @@ def up(
         *([screen.refilled_table(filled)] if filled else []),
         screen.closing_panel(steps.total, aws=aws),
     )
+    if address:
+        out.print(f"[bold]console[/]  {address}", highlight=False)
+    elif console:
+        _tell("", "The live page did not start.", f"Its log is {life.home_of(aws=aws).log}.")
 
 
 def _first_questions() -> list[tuple[str, str]]:
@@ -343,6 +358,33 @@ def down(
 
 
 @app.command()
+def console(
+    port: Annotated[
+        int | None, typer.Option(min=1024, max=65535, help="A port of 127.0.0.1; else the last one, or a free one.")
+    ] = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only tell the address, open nothing.")] = False,
+    aws: Aws = False,
+    as_json: Json = False,
+) -> None:
+    """Serve the live page until Ctrl-C, and open it: every event on its way, the stores, the alerts, the trucks."""
+
+    def ready(address: Address, was_there: bool) -> None:
+        if as_json:
+            _print_json({"url": address.endpoint, "pid": address.pid})
+        else:
+            told = "It is served already" if was_there else "Ctrl-C ends it"
+            out.print(f"[bold]console[/]  {address.endpoint}  [dim]{told}.[/]", highlight=False)
+        sys.stdout.flush()
+        if sys.stdout.isatty() and not no_browser:
+            import webbrowser
+
+            # A browser in the terminal would keep the server from answering it.
+            threading.Thread(target=webbrowser.open, args=[address.endpoint], daemon=True).start()
+
+    life.serve(aws=aws, port=port, ready=ready)
+
+
+@app.command()
 def cost(
     stores: Annotated[int, typer.Option(min=1, max=100_000, help="How many stores trade.")] = 100,
     products: Annotated[int, typer.Option(min=1, max=500, help="How many products a store carries.")] = 100,
@@ -394,6 +436,54 @@ def cost(
         _print_json(document)
     else:
         screen.show(out, *tables)
+
+
+@app.command()
+def env(aws: Aws = False, as_json: Json = False) -> None:
+    """Print shell variables that name what is deployed and, here, lead to it: `eval "$(python3 -m workshop env)"`."""
+    before = dict(os.environ)
+    target = find_target(aws=aws)
+    wanted = variables(before, target.endpoint, target.resources())
+    if as_json:
+        _print_json(wanted.as_document())
+    else:
+        sys.stdout.write(wanted.as_script())
+
+
+@app.command()
+def check(
+    lesson: Annotated[int, typer.Argument(help="The number of the lesson.")], aws: Aws = False, as_json: Json = False
+) -> int:
+    """Say whether a lesson's goals are reached and, if not, what is missing. It changes nothing."""
+    wanted = goals.goals_of(lesson)
+    up_command = "Run `python3 -m workshop up" + (" --aws`." if aws else "`.")
+    judged = goals.judge(wanted, goals.deployment(aws=aws), up=up_command)
+    document = goals.as_document(lesson, judged)
+    if as_json:
+        _print_json(document)
+    else:
+        out.print(screen.judged_list(lesson, judged))
+    return 0 if document["reached"] else 1
+
+
+@app.command()
+def reset(
+    lesson: Annotated[int, typer.Argument(help="The number of the lesson.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before removing everything.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove everything here, then bring about what lesson N begins with. It never touches AWS."""
+    # Only here is the text of the lessons read.
+    from workshop.lessons import reading, resetting
+
+    if not yes:
+        typer.confirm("This removes everything on this machine first, the lake included. Go on?", abort=True, err=True)
+    steps = Steps(progress_to)
+    resetting.reset(reading.lessons(), lesson, steps)
+    if as_json:
+        _print_json({"lesson": lesson, "steps": steps.as_documents()})
+    else:
+        out.print(f"Lesson {lesson} can begin.")
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -28,17 +28,13 @@ SELECT (SELECT count(*) FROM stock_events), (SELECT count(DISTINCT event_id) FRO
 
 def books(target: Target, resources: Mapping[str, str]) -> list[int]:
     """Return the events that each store has sent by StoreApp's books: committed after Firehose had accepted them."""
-    pages = (
-        target.client("dynamodb")
-        .get_paginator("scan")
-        .paginate(TableName=resources["shelves_table"], ProjectionExpression="events_sent")
-    )
-    return [int(item["events_sent"]["N"]) for page in pages for item in page["Items"]]
+    items = scan(target, resources["shelves_table"], "events_sent")
+    return [int(item["events_sent"]["N"]) for item in items]
 
 
 def receipts(target: Target, resources: Mapping[str, str]) -> list[Receipt]:
     """Return what trucks have unloaded and no store has put on its shelves yet."""
-    return [receipt for ledger in _ledgers(target, resources) for receipt in _unbooked(ledger)]
+    return [receipt for ledger in _ledgers(target, resources) for receipt in unbooked(ledger)]
 
 
 def longest_trade(target: Target, resources: Mapping[str, str]) -> int:
@@ -47,11 +43,11 @@ def longest_trade(target: Target, resources: Mapping[str, str]) -> int:
 
 
 def _ledgers(target: Target, resources: Mapping[str, str]) -> Iterator[Ledger]:
-    pages = target.client("dynamodb").get_paginator("scan").paginate(TableName=resources["shelves_table"])
-    return (ledger_of(item) for page in pages for item in page["Items"])
+    return map(ledger_of, scan(target, resources["shelves_table"]))
 
 
-def _unbooked(ledger: Ledger) -> tuple[Receipt, ...]:
+def unbooked(ledger: Ledger) -> tuple[Receipt, ...]:
+    """Return what was unloaded at a store and is not on its shelves yet."""
     return ledger.receipts + (ledger.plan.receipts if ledger.plan else ())
 
 
@@ -160,14 +156,15 @@ def _depth(target: Target, url: str) -> tuple[int, int]:
 
 
 def _tally(target: Target, table: str | None, attribute: str) -> Counter[str]:
-    if table is None:
-        return Counter()
-    pages = (
-        target.client("dynamodb")
-        .get_paginator("scan")
-        .paginate(TableName=table, ProjectionExpression="#kind", ExpressionAttributeNames={"#kind": attribute})
-    )
-    return Counter(item[attribute]["S"] for page in pages for item in page["Items"])
+    return Counter(item[attribute]["S"] for item in scan(target, table, attribute)) if table else Counter()
+
+
+def scan(target: Target, table: str, *attributes: str) -> Iterator[dict[str, Any]]:
+    """Yield every item of a table, with all attributes or with some."""
+    names = {f"#{number}": attribute for number, attribute in enumerate(attributes)}
+    asked = {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names} if names else {}
+    pages = target.client("dynamodb").get_paginator("scan").paginate(TableName=table, **asked)
+    return (item for page in pages for item in page["Items"])
 
 
 def operations(target: Target, resources: Mapping[str, str]) -> dict[str, Any]:

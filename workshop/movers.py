@@ -1,5 +1,6 @@
 """Dead letters out of their queue and on their way again, at least once, no faster than the consumer can take."""
 
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -84,13 +85,20 @@ def look(sqs: Any, url: str, judge: Callable[[Letter], DeadLetter]) -> list[Dead
 
     Each message's receive count rises by one; a dead-letter queue has no queue behind it that this could take it to.
     """
-    found: dict[str, DeadLetter] = {}
+    return [judge(letter) for letter in glance(sqs, url)]
+
+
+def glance(sqs: Any, url: str, most: float = math.inf) -> list[Letter]:
+    """Return the letters of a queue, about so many of them at most, as `look` does."""
+    found: dict[str, Letter] = {}
     held: dict[str, str] = {}
     try:
         for letters in _receive(sqs, url, _MAX_CALL_MESSAGES, held):
             if all(letter.message_id in found for letter in letters):
                 break
-            found |= {letter.message_id: judge(letter) for letter in letters}
+            found |= {letter.message_id: letter for letter in letters}
+            if len(found) >= most:
+                break
     finally:
         _give_back(sqs, url, held)
     return list(found.values())

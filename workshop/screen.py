@@ -14,6 +14,7 @@ from workshop.alerts import Alert
 from workshop.ask import Answer
 from workshop.closing import Refilled
 from workshop.flow import Counts
+from workshop.lessons.goals import Judged
 from workshop.tracing import Trace
 
 _NUMBERS = ("tinyint", "smallint", "integer", "bigint", "float", "double", "real", "decimal")
@@ -170,6 +171,18 @@ def trace_table(trace: Trace) -> Table:
     for name in trace.missing:
         table.add_row(f"[red]{name}[/]", "[red]not seen yet[/]", "", "")
     return table
+
+
+def judged_list(lesson: int, judged: Sequence[Judged]) -> RenderableType:
+    """Return whether a lesson is reached, then each goal with what was found and, if it is not reached, what to do."""
+    is_reached = all(each.finding.reached for each in judged)
+    lines = [f"[bold]Lesson {lesson}: {'reached' if is_reached else 'not reached yet'}[/]"]
+    for each in judged:
+        mark = "[green]✓[/]" if each.finding.reached else "[red]✗[/]"
+        lines.append(f"{mark} {escape(each.goal)} [dim]Found: {printable(each.finding.found)}.[/]")
+        if not each.finding.reached:
+            lines.append(f"  {escape(each.next_step)}")
+    return Text.from_markup("\n".join(lines))
 
 
 def resources_table(resources: Mapping[str, str]) -> Table:

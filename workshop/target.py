@@ -116,7 +116,9 @@ def local_target(endpoint: str) -> Target:
     Credentials, profiles and endpoints in the environment are gone for this process and its children.
     """
     secluded = isolated(os.environ, endpoint)
-    os.environ.clear()
+    # One by one: another thread that looks meanwhile never finds an environment without its PATH or credentials.
+    for name in os.environ.keys() - secluded.keys():
+        del os.environ[name]
     os.environ.update(secluded)
     return Target(name="local", region=REGION, endpoint=endpoint)
 

@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.core.trading_calendar import TICKS_PER_HOUR
 from workshop import cdk, closing, destroying, flow, trade
+from workshop.console import life
 from workshop.destroying import Destroyed
 from workshop.errors import WorkshopError
 from workshop.local_aws import launcher
@@ -176,8 +177,9 @@ def first_trucks(steps: Steps, target: Target, counts: flow.Counts) -> flow.Coun
 
 
 def down_local() -> bool:
-    """Stop the embedded AWS and return whether it ran."""
-    return launcher.stop(local_home())
+    """Stop the live page and the embedded AWS, and return whether either ran."""
+    was_served = life.stop(aws=False)
+    return launcher.stop(local_home()) or was_served
 
 
 def destroy_local(steps: Steps) -> Destroyed:
@@ -187,6 +189,7 @@ def destroy_local(steps: Steps) -> Destroyed:
     deleted all the same.
     """
     home = local_home()
+    _destroy_page(aws=False)
     (home.root / _RECEIPT).unlink(missing_ok=True)
     outcome = Destroyed([], [])
     if home.state.exists() or home.is_served():
@@ -206,10 +209,16 @@ def destroy_local(steps: Steps) -> Destroyed:
 
 def destroy_aws(steps: Steps) -> Destroyed:
     """Delete every stack of this project from the AWS account and region, with all data in them."""
+    _destroy_page(aws=True)
     outcome = destroying.destroy(aws_target(), steps)
     if not outcome.remaining:
         shutil.rmtree(kept() / "aws", ignore_errors=True)
     return outcome
+
+
+def _destroy_page(*, aws: bool) -> None:
+    life.stop(aws=aws)
+    shutil.rmtree(life.home_of(aws=aws).root, ignore_errors=True)
 
 
 def _is_deployed(target: Target) -> bool:

@@ -25,6 +25,7 @@ from lambdas.intake.transformation import transform
 from lambdas.store_app.trading import BadRequest, Request
 from tests.unit.stock_events import GOOD
 from workshop import ask, cli, redrive, replay, screen
+from workshop.console.security import foreign
 from workshop.errors import WorkshopError
 
 HOSTILE = [
@@ -215,6 +216,25 @@ def test_a_text_on_the_terminal_is_itself_and_controls_nothing(text: str) -> Non
 @given(TEXTS.filter(lambda text: text not in ask.named_queries()))
 def test_no_hostile_text_is_the_name_of_a_query(name: str) -> None:
     assert refusal(lambda: ask.statement_of(name), WorkshopError)
+
+
+PAGE_PORT = 8017
+PAGE_HOST = f"127.0.0.1:{PAGE_PORT}"
+NEARLY_OURS = st.tuples(TEXTS, st.sampled_from([PAGE_HOST, f"http://{PAGE_HOST}", "same-origin"]), TEXTS).map("".join)
+
+
+@DOORS
+@given(
+    st.sampled_from([("host", PAGE_HOST), ("origin", f"http://{PAGE_HOST}"), ("sec-fetch-site", "same-origin")]),
+    TEXTS | NEARLY_OURS,
+)
+def test_no_hostile_text_is_a_header_of_the_live_page(own: tuple[str, str], text: str) -> None:
+    name, value = own
+    sent = {"host": PAGE_HOST, name: text}
+    refused = foreign("POST", "/api/runs", list(sent.items()), port=PAGE_PORT)
+    assert (refused is None) == (text == value or (name, text) == ("sec-fetch-site", "none"))
+    if refused:
+        assert all(fits(said) for said in (str(refused), refused.document["error"]["next_step"]))
 
 
 COMMANDS = st.sampled_from(["query", "trace", "alerts", "generate", "redrive", "replay", "status", "check", ""])

@@ -16,10 +16,10 @@ from workshop.places import ROOT
 
 @dataclass
 class Workshop:
-    """One user's workshop."""
+    """One user's workshop, without the live page unless `environment` says otherwise."""
 
     home: Path
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=lambda: {"WORKSHOP_CONSOLE": "no"})
 
     def start(self, *words: str, extra: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         return subprocess.Popen(

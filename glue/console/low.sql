@@ -1,0 +1,8 @@
+-- Which events took a shelf below its threshold lately?
+SELECT DISTINCT
+    event_id, event_time, store_id, store_name, product_id, product_name, stock, threshold, units_sold, units_received,
+    received_at
+FROM stock_events
+WHERE dt >= ? AND stock < threshold AND stock + units_sold - units_received >= threshold
+ORDER BY received_at DESC, event_time DESC, event_id
+LIMIT 100
