@@ -62,6 +62,25 @@ def test_what_it_holds_is_there_again_after_a_stop(home: Home) -> None:
     assert s3.get_object(Bucket="kept", Key="a/b")["Body"].read() == b"bytes"
 
 
+def test_it_comes_back_where_it_was_and_elsewhere_its_queues_are_known_by_the_new_address(home: Home) -> None:
+    first = launcher.start(home, port=FREE).endpoint
+    url = client("sqs", first).create_queue(QueueName="kept")["QueueUrl"]
+    client("sqs", first).send_message(QueueUrl=url, MessageBody="a letter")
+    launcher.stop(home)
+    assert launcher.start(home).endpoint == first
+    launcher.stop(home)
+    with socket.socket() as another_program:
+        another_program.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        another_program.bind(("127.0.0.1", int(first.rpartition(":")[2])))
+        another_program.listen()
+        second = launcher.start(home).endpoint
+        assert second != first
+        sqs = client("sqs", second)
+        assert sqs.list_queues()["QueueUrls"] == [url.replace(first, second)]
+        assert sqs.get_queue_url(QueueName="kept")["QueueUrl"] == url.replace(first, second)
+        assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == "a letter"
+
+
 def test_a_run_of_a_workflow_goes_on_after_a_stop(home: Home) -> None:
     definition = {
         "StartAt": "Wait",

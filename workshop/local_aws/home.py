@@ -2,12 +2,14 @@
 
 import fcntl
 import json
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
 
 USUAL_PORT = 4566
 """Where tools expect a local AWS. Another port is taken when a program is there already."""
@@ -42,6 +44,7 @@ class Home:
         self.log = self.root / "server.log"
         self.meter = self.root / "metering.json"
         self._address = self.root / "address.json"
+        self._last_endpoint = self.root / "endpoint"
         self._lock = self.root / "server.lock"
 
     @contextmanager
@@ -76,6 +79,47 @@ class Home:
         draft = self._address.with_suffix(".tmp")
         draft.write_text(json.dumps(asdict(Address(endpoint, pid, identity))), encoding="utf-8")
         draft.replace(self._address)
+
+    def listen(self, port: int | None, *, usual: int) -> socket.socket:
+        """Return a listening socket on 127.0.0.1: at `port`, or at the last one here, the usual one or a free one.
+
+        Raises:
+            OSError: the port that was asked for by number is taken.
+        """
+        for candidate in [port] if port is not None else [self._last_port() or usual, usual, 0]:
+            listener = socket.socket()
+            # Without it a port stays refused for a minute after the last server on it stopped.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                listener.bind(("127.0.0.1", candidate))
+                listener.listen(256)
+            except OSError:
+                listener.close()
+                if candidate in (port, 0):
+                    raise
+            else:
+                return listener
+        raise AssertionError("the system always has a free port to give")
+
+    def move_to(self, endpoint: str) -> None:
+        """Have what is kept name this endpoint instead of the last one: queues are known by addresses that hold it.
+
+        Items of tables are their owners', and stay as they are.
+        """
+        if self._last_endpoint.exists():
+            before = self._last_endpoint.read_text(encoding="utf-8").encode() + b"/"
+            for file in self.state.glob("*.json") if before != endpoint.encode() + b"/" else ():
+                if file.name != "dynamodb.json" and before in (content := file.read_bytes()):
+                    draft = file.with_suffix(".tmp")
+                    draft.write_bytes(content.replace(before, endpoint.encode() + b"/"))
+                    draft.replace(file)
+        self._last_endpoint.write_text(endpoint, encoding="utf-8")
+
+    def _last_port(self) -> int | None:
+        try:
+            return urlsplit(self._last_endpoint.read_text(encoding="utf-8")).port
+        except (FileNotFoundError, ValueError):
+            return None
 
     def address(self) -> Address | None:
         """Return where the server answers, or None when none runs. One that is just starting has no address yet."""

@@ -48,7 +48,9 @@ def main() -> None:
     """Serve until told to stop, then deliver what is buffered and keep the state."""
     parser = argparse.ArgumentParser(prog="python -m workshop.local_aws.server", description=main.__doc__)
     parser.add_argument("--home", type=Path, required=True, help="the folder that holds the embedded AWS's state")
-    parser.add_argument("--port", type=int, help=f"the port on 127.0.0.1; {USUAL_PORT}, or a free one if that is taken")
+    parser.add_argument(
+        "--port", type=int, help=f"the port on 127.0.0.1; else the last one here, {USUAL_PORT}, or a free one"
+    )
     parser.add_argument("--interval-factor", type=float, default=DEFAULT_INTERVAL_FACTOR)
     parser.add_argument(
         "--enforce-iam", action="store_true", help="refuse what the policies of the calling role do not allow"
@@ -57,31 +59,10 @@ def main() -> None:
     home = Home(arguments.home)
     try:
         with home.served():
-            asyncio.run(_serve(home, _listen(arguments.port), arguments.interval_factor, arguments.enforce_iam))
+            listener = home.listen(arguments.port, usual=USUAL_PORT)
+            asyncio.run(_serve(home, listener, arguments.interval_factor, arguments.enforce_iam))
     except (HomeInUse, OSError) as error:
         sys.exit(str(error))
-
-
-def _listen(port: int | None) -> socket.socket:
-    """Return a listening socket on 127.0.0.1.
-
-    Raises:
-        OSError: the port that was asked for by number is taken.
-    """
-    for candidate in [USUAL_PORT, 0] if port is None else [port]:
-        listener = socket.socket()
-        # Without it a port stays refused for a minute after the last server on it stopped.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", candidate))
-            listener.listen(256)
-        except OSError:
-            listener.close()
-            if candidate != USUAL_PORT or port is not None:
-                raise
-        else:
-            return listener
-    raise AssertionError("the system always has a free port to give")
 
 
 def _keep_scratch_at_home(home: Home) -> None:
@@ -112,6 +93,8 @@ def _configure_ministack(home: Home, port: int, interval_factor: float, enforce_
 
 async def _serve(home: Home, listener: socket.socket, interval_factor: float, enforce_iam: bool) -> None:
     port = listener.getsockname()[1]
+    endpoint = f"http://127.0.0.1:{port}"
+    home.move_to(endpoint)
     _keep_scratch_at_home(home)
     _configure_ministack(home, port, interval_factor, enforce_iam)
     # Imported late: ministack reads its configuration while it is imported.
@@ -125,7 +108,6 @@ async def _serve(home: Home, listener: socket.socket, interval_factor: float, en
     from workshop.local_aws.gateway import Gateway
     from workshop.local_aws.metering import Meter
 
-    endpoint = f"http://127.0.0.1:{port}"
     loop = asyncio.get_running_loop()
 
     async def keep() -> None:
