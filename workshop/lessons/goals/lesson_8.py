@@ -8,7 +8,7 @@ def _still_there(deployed: Deployment) -> Finding:
 
 
 def _gone() -> Finding:
-    return Finding(reached=True, found="no stack of the workshop is there, and nothing runs")
+    return Finding(reached=True, found="no stack of the workshop is there, or nothing runs")
 
 
 GOALS = (
