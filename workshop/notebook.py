@@ -192,7 +192,7 @@ class Lake:
 
     @contextmanager
     def scratch_table(self, name: str, statement: str, *, properties: str) -> Iterator[str]:
-        """Write a statement's rows to a table `scratch_{name}` and yield that; afterwards table and files are gone.
+        """Write a statement's rows to a table `scratch_{name}` and yield that; afterwards table and rows are gone.
 
         `properties` are those of CREATE TABLE AS, such as `format = 'JSON'`. What an interrupted run has left under the
         name is removed first.

@@ -17,6 +17,7 @@ from workshop.places import ROOT
 __all__ = ["workshop"]
 
 NOTEBOOKS = ROOT / "notebooks"
+FILES = sorted(NOTEBOOKS.glob("*.ipynb"))
 
 
 def read(file: Path) -> NotebookNode:
@@ -30,16 +31,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[NotebookNode, Pat
     settings = {"IPYTHONDIR": str(tmp_path_factory.mktemp("ipython"))}
 
     def run(notebook: NotebookNode, home: Path) -> NotebookNode:
-        client = NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(NOTEBOOKS)}})
+        client = NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(NOTEBOOKS)}})
         return client.execute(env={**os.environ, **settings, "WORKSHOP_HOME": str(home)})
 
     return run
 
 
 @pytest.fixture(scope="session")
-def executed(run: Callable[[NotebookNode, Path], NotebookNode], workshop: Workshop) -> NotebookNode:
-    """The first notebook, run from top to bottom."""
-    return run(read(NOTEBOOKS / "01_ask_the_lake.ipynb"), workshop.home)
+def executed(run: Callable[[NotebookNode, Path], NotebookNode], workshop: Workshop) -> dict[str, NotebookNode]:
+    """All notebooks by name, each run from top to bottom, in order, on one lake."""
+    return {file.stem: run(read(file), workshop.home) for file in FILES}
 
 
 @pytest.fixture

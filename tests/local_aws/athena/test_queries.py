@@ -92,6 +92,23 @@ BY_HAND: dict[str, list[tuple[str | None, ...]]] = {
     ],
     "data_quality": [("8", "7", "1", "1", "2")],
     "conservation": [("0",)],
+    # A's P1 is sold out in tick 3 alone, in which P2 sells 1; otherwise it sells 10 where P2 sells 2.
+    "lost_sales": [
+        ("A", "P1", "Product P1", "10", "15", "5.0", "10.0"),
+        ("A", "P2", "Product P2", "3", "0", "0.0", "0.0"),
+        ("B", "P1", "Product P1", "1", "0", "0.0", "0.0"),
+    ],
+    "events_by_file": [
+        (
+            *("2026-11-20", "s3://lake/stock_events/dt=2026-11-20/first.parquet", "4"),
+            *("2026-11-20 00:15:01.000", "2026-11-20 01:00:01.000"),
+        ),
+        (
+            *("2026-11-20", "s3://lake/stock_events/dt=2026-11-20/second.parquet", "4"),
+            *("2026-11-20 00:45:01.000", "2026-11-20 02:00:01.000"),
+        ),
+    ],
+    "quarantine_by_reason": [("bad", None, "2")],
     "episodes": [
         ("A", "P1", "1", "2026-11-20 00:15:00.000", "A-P1-1", "2026-11-20 01:00:00.000", "A-P1-4", "0", "45"),
         ("A", "P2", "1", "2026-11-20 00:15:00.000", "A-P2-1", None, None, "2", "45"),
@@ -174,6 +191,34 @@ def test_stock_outs_last_as_long_as_python_finds(seed: int, named: Callable[[str
     rows = named("stock_out_minutes", lake_of(events)).rows
     assert rows
     assert {row[0]: int(row[4] or 0) for row in rows} == minutes
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_lost_sales_are_what_python_estimates(seed: int, named: Callable[[str, Lake], Answer]) -> None:
+    events = deliver(simulate(seed, ticks=96), seed)
+    sold: dict[tuple[str, datetime], int] = defaultdict(int)
+    for (store, _), group in shelves(events):
+        for one in group:
+            sold[store, one["event_time"]] += one["units_sold"]
+    expected = {}
+    for (store, product), group in shelves(events):
+        times = [*(one["event_time"] for one in group[1:]), datetime.max]  # noqa: DTZ901 - the lake's have no zone
+        away = [
+            moment
+            for one, next_time in zip(group, times, strict=True)
+            for at, moment in sold
+            if one["stock"] == 0 and at == store and one["event_time"] < moment < next_time and sold[at, moment]
+        ]
+        mine = sum(one["units_sold"] for one in group)
+        others_away = sum(sold[store, moment] for moment in away)
+        others = sum(units for (at, _), units in sold.items() if at == store) - mine - others_away
+        expected[store, product] = (mine, 15 * len(away), mine * others_away / others)
+    rows = named("lost_sales", lake_of(events)).rows
+    assert any(float(row[5] or 0) > 1 for row in rows)
+    found = {(str(row[0]), str(row[1])): tuple(map(float, (str(value) for value in row[3:6]))) for row in rows}
+    assert found.keys() == expected.keys()
+    for shelf, values in found.items():
+        assert values == pytest.approx(expected[shelf], abs=0.051)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
