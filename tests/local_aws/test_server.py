@@ -1,11 +1,13 @@
 """The embedded AWS starts, is found, keeps what it holds, and goes when told to."""
 
+import io
 import json
 import os
 import signal
 import socket
 import urllib.error
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,6 +100,50 @@ def test_a_run_of_a_workflow_goes_on_after_a_stop(home: Home) -> None:
         lambda: (seen := runs.describe_execution(executionArn=run))["status"] != "RUNNING" and seen, within=20
     )
     assert (ended["status"], json.loads(ended["output"])) == ("SUCCEEDED", {"a": 1})
+
+
+def test_a_message_that_a_function_was_at_work_on_comes_again_after_a_stop(home: Home, tmp_path: Path) -> None:
+    may_end = tmp_path / "may end"
+    source = f"""
+import pathlib, time
+
+def handler(event, context):
+    while not pathlib.Path({str(may_end)!r}).exists():
+        time.sleep(0.02)
+"""
+    endpoint = launcher.start(home, port=FREE).endpoint
+    client("lambda", endpoint).create_function(
+        FunctionName="waits",
+        Runtime="python3.14",
+        Role="arn:aws:iam::000000000000:role/r",
+        Handler="waits.handler",
+        Code={"ZipFile": zipped("waits.py", source)},
+        Timeout=100,
+    )
+    sqs = client("sqs", endpoint)
+    url = sqs.create_queue(QueueName="work", Attributes={"VisibilityTimeout": "600"})["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    client("lambda", endpoint).create_event_source_mapping(FunctionName="waits", EventSourceArn=arn)
+    sqs.send_message(QueueUrl=url, MessageBody="work")
+    eventually(lambda: depths(endpoint, url) == (0, 1), within=20)
+    launcher.stop(home)
+    may_end.touch()
+    endpoint = launcher.start(home, port=FREE).endpoint
+    eventually(lambda: depths(endpoint, url) == (0, 0), within=20)
+
+
+def depths(endpoint: str, url: str) -> tuple[int, int]:
+    """Return how many messages of a queue wait, and how many somebody is at work on."""
+    names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+    told = client("sqs", endpoint).get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    return int(told[names[0]]), int(told[names[1]])
+
+
+def zipped(name: str, source: str) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, source)
+    return file.getvalue()
 
 
 def test_a_killed_one_leaves_nothing_that_hinders_the_next(home: Home) -> None:

@@ -19,7 +19,7 @@ from uuid import uuid4
 
 import psutil
 
-from workshop.local_aws import late, objects, permissions, runs, workers
+from workshop.local_aws import interrupted, late, objects, permissions, workers
 from workshop.local_aws.clients import ROOT
 from workshop.local_aws.home import USUAL_PORT, Home, HomeInUse
 from workshop.local_aws.late import LateService, Once, when_used
@@ -175,7 +175,8 @@ async def _serve(home: Home, listener: socket.socket, interval_factor: float, en
         permissions.install()
 
     def started() -> None:
-        runs.resume()
+        interrupted.release_messages()
+        interrupted.resume_runs()
         destinations.resume()
         # Who has waited for the start is answered first. On a thread, for it asks this very server.
         loop.call_later(GO_ON_SECONDS, threading.Thread(target=go_on, name="go-on", daemon=True).start)
