@@ -102,6 +102,9 @@ def hand_over(environment: Environment, arguments: Sequence[str], facts: Mapping
     command = [str(environment.python), "-m", "workshop", *arguments]
     kept = {name: value for name, value in os.environ.items() if name != ENVIRONMENT_SECONDS}
     variables = {**variables_for_another_python(kept), HANDED_OVER: str(environment.folder), **(facts or {})}
+    if variables.pop("PYTHONDONTWRITEBYTECODE", None):
+        # Who wants no bytecode wants none in the tree. To compile aws_cdk for every command would take seconds of each.
+        variables.setdefault("PYTHONPYCACHEPREFIX", str(environment.folder / "bytecode"))
     sys.stdout.flush()
     sys.stderr.flush()
     if sys.platform != "win32":

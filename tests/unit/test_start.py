@@ -55,6 +55,18 @@ def inside(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> list[li
     return calls
 
 
+def test_bytecode_that_is_unwanted_in_the_tree_is_kept_in_the_environment(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
+    with pytest.raises(HandedOver) as handed_over:
+        start.main(["up"], environment)
+    variables = handed_over.value.variables
+    assert "PYTHONDONTWRITEBYTECODE" not in variables
+    assert variables["PYTHONPYCACHEPREFIX"] == str(environment.folder / "bytecode")
+
+
 def test_the_first_command_installs_and_goes_on_inside(
     environment: Environment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -70,6 +70,8 @@ def _keep_scratch_at_home(home: Home) -> None:
     shutil.rmtree(home.scratch, ignore_errors=True)
     home.scratch.mkdir()
     os.environ["TMPDIR"] = tempfile.tempdir = str(home.scratch)
+    # The functions' bytecode too: each start unpacks them elsewhere, and what is elsewhere would stay.
+    os.environ.pop("PYTHONPYCACHEPREFIX", None)
 
 
 def _configure_ministack(home: Home, port: int, interval_factor: float, enforce_iam: bool) -> None:
