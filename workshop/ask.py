@@ -95,6 +95,7 @@ def ask(
         schema_name=resources["database"],
         region_name=target.region,
         endpoint_url=target.endpoint,
+        config=target.config,
         poll_interval=0.05 if target.endpoint else 0.5,
     )
     begun = time.monotonic()

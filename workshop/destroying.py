@@ -27,6 +27,8 @@ STACK_SECONDS = 45 * 60
 _LINGERING_SECONDS = 90
 """How long a list may show what is gone: a deleted queue for 60 s (DeleteQueue, SQS API reference), others for less."""
 _BUFFER_SLACK_SECONDS = 60
+_AT_WORK_SECONDS = 20
+"""The longest that a function which is called by a queue may take."""
 _FINISHING = re.compile(r"(?<!REVIEW)(?<!CREATE)_IN_PROGRESS$")
 """What CloudFormation is about and will not be interrupted in: one waits until it is done."""
 
@@ -55,7 +57,7 @@ def destroy(target: Target, steps: Steps) -> Destroyed:
     with suppress(WorkshopError):  # nothing of use is deployed any more
         resources = target.resources()
     known = {resource["PhysicalResourceId"] for stack in stacks for resource in _held_by(target, stack)}
-    if schedules := list(_schedules(target, stacks)):
+    if schedules := list(_held(target, stacks, _SCHEDULE_TYPE)):
         with steps.step("schedule", "off: StoreApp starts no more"):
             for name in schedules:
                 _switch(target, name, "DISABLED")
@@ -65,6 +67,15 @@ def destroy(target: Target, steps: Steps) -> Destroyed:
     if resources.keys() >= _NEEDED_TO_COUNT:
         with steps.step("Firehose", "until what is buffered is in the lake") as progress:
             _drain(target, resources, progress)
+    if pollers := list(_held(target, stacks, _POLLER_TYPE)):
+        with steps.step("queues", "polled no more, until no function is at work") as progress:
+            for poller in pollers:
+                _poll(target, poller, enabled=False)
+            _wait_until_nothing_is_in_flight(target, resources, progress)
+    if workflows := list(_held(target, stacks, "AWS::StepFunctions::StateMachine")):
+        with steps.step("trucks", "stopped on the road"):
+            for workflow in workflows:
+                _stop_runs(target, workflow)
     destroyed = delete(target, stacks, steps)
     if stray := list(_stray_log_groups(target, known)):
         with steps.step("log groups", "those that no stack made"):
@@ -93,9 +104,12 @@ def in_reverse(target: Target, names: Iterable[str]) -> list[dict[str, Any]]:
 
 
 def switch_on(target: Target) -> None:
-    """Have the schedules of the deployed stacks run, as a `destroy` that was given up has left them off."""
-    for name in _schedules(target, target.stacks()):
+    """Have schedules start and queues be polled again, as a `destroy` that was given up has left them off."""
+    stacks = target.stacks()
+    for name in _held(target, stacks, _SCHEDULE_TYPE):
         _switch(target, name, "ENABLED")
+    for poller in _held(target, stacks, _POLLER_TYPE):
+        _poll(target, poller, enabled=True)
 
 
 def _ours(target: Target) -> list[dict[str, Any]]:
@@ -163,10 +177,15 @@ def _held_by(target: Target, stack: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 yield resource
 
 
-def _schedules(target: Target, stacks: Iterable[dict[str, Any]]) -> Iterator[str]:
+_SCHEDULE_TYPE = "AWS::Scheduler::Schedule"
+_POLLER_TYPE = "AWS::Lambda::EventSourceMapping"
+
+
+def _held(target: Target, stacks: Iterable[dict[str, Any]], kind: str) -> Iterator[str]:
+    """Return the physical ids of what stacks hold of one resource type."""
     for stack in stacks:
         for resource in _held_by(target, stack):
-            if resource["ResourceType"] == "AWS::Scheduler::Schedule":
+            if resource["ResourceType"] == kind:
                 yield resource["PhysicalResourceId"]
 
 
@@ -181,6 +200,35 @@ def _switch(target: Target, schedule: str, state: Literal["ENABLED", "DISABLED"]
         if now["State"] != state:
             kept = {name: now[name] for name in _SCHEDULE if name in now}
             scheduler.update_schedule(**kept, State=state)
+
+
+def _poll(target: Target, poller: str, *, enabled: bool) -> None:
+    """Have Lambda poll a queue or not, unless a deletion under way has got to it first."""
+    functions = target.client("lambda")
+    with suppress(functions.exceptions.ResourceNotFoundException):
+        is_off = functions.get_event_source_mapping(UUID=poller)["State"] in ("Disabling", "Disabled")
+        if is_off == enabled:
+            functions.update_event_source_mapping(UUID=poller, Enabled=enabled)
+
+
+def _wait_until_nothing_is_in_flight(target: Target, resources: dict[str, str], progress: Report) -> None:
+    """Wait until no message is at a function, or for as long as a function may take: it writes a log until then."""
+    begun = time.monotonic()
+    while (waited := time.monotonic() - begun) < _AT_WORK_SECONDS:
+        if not any(depths["in_flight"] for depths in flow.queues(target, resources).values()):
+            return
+        progress(waited / _AT_WORK_SECONDS)
+        time.sleep(0.1 if target.endpoint else 2)
+
+
+def _stop_runs(target: Target, workflow: str) -> None:
+    """Stop the runs of a workflow: they would go on while it is being deleted, and fail where its parts are gone."""
+    states = target.client("stepfunctions")
+    with suppress(states.exceptions.StateMachineDoesNotExist):
+        pages = states.get_paginator("list_executions").paginate(stateMachineArn=workflow, statusFilter="RUNNING")
+        for run in [run for page in pages for run in page["executions"]]:
+            with suppress(states.exceptions.ExecutionDoesNotExist):
+                states.stop_execution(executionArn=run["executionArn"], cause="everything is being destroyed")
 
 
 _SCHEDULE = (
@@ -357,14 +405,15 @@ def empty(target: Target, bucket: str) -> None:
 def _stray_log_groups(target: Target, known: set[str]) -> Iterator[str]:
     """Return the log groups that services made for what our stacks held: named after it, so nobody else's.
 
-    A function's is /aws/lambda/NAME, a stream's /aws/kinesisfirehose/NAME, a workflow's under /aws/vendedlogs/states/.
+    A late line brings one back that a stack had made. A function's is /aws/lambda/NAME, a stream's
+    /aws/kinesisfirehose/NAME, a workflow's under /aws/vendedlogs/states/.
     """
     names = {name.rpartition(":")[2] for name in known}
     ours = re.compile(rf"/aws/(lambda|kinesisfirehose|vendedlogs/states)/({'|'.join(inventory.STACKS)})-")
-    for page in target.client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix="/aws/"):
+    for page in target.client("logs").get_paginator("describe_log_groups").paginate():
         for group in page["logGroups"]:
             name: str = group["logGroupName"]
-            if ours.match(name) or name.rpartition("/")[2] in names:
+            if name in known or (name.startswith("/aws/") and (ours.match(name) or name.rpartition("/")[2] in names)):
                 yield name
 
 

@@ -3,13 +3,16 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import IO
+from typing import IO, TypeVar
 
 from workshop.places import ROOT
+
+T = TypeVar("T")
 
 
 def start(
@@ -45,6 +48,14 @@ def end(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     process.wait()
+
+
+def eventually(found: Callable[[], T], *, within: float) -> T:
+    """Ask until the answer is true, at most `within` seconds, and return the last one."""
+    deadline = time.monotonic() + within
+    while not (answer := found()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return answer
 
 
 @contextmanager

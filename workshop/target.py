@@ -54,6 +54,9 @@ PROJECT_TAG = {"Key": "project", "Value": "inventory-workshop"}
 # the caller's back would trade the same hours twice.
 _PATIENT = Config(read_timeout=920, max_pool_connections=16, retries={"total_max_attempts": 1})
 _PERSISTENT = Config(retries={"mode": "standard", "total_max_attempts": 5})
+PROMPT = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
+"""For somebody who looks on: a call that nothing answers has failed after about ten seconds."""
+_ON_THIS_MACHINE = Config(proxies={}, s3={"addressing_style": "path"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,16 +68,28 @@ class Target:
     endpoint: str | None = None
     _clients: dict[str, Any] = field(default_factory=dict, repr=False)
 
+    @property
+    def config(self) -> Config:
+        """How long its clients wait, and how often they ask again; whoever asks may change what is returned."""
+        return self._here(_PERSISTENT)
+
     def client(self, service: str) -> Any:
         """Return the boto3 client of a service, made once."""
-        if service not in self._clients:
-            config = _PATIENT if service == "lambda" else _PERSISTENT
-            if self.endpoint is not None:
-                config = config.merge(Config(proxies={}, s3={"addressing_style": "path"}))
-            self._clients[service] = boto3.client(  # type: ignore[call-overload]
+        return self._once(service, service, self.config)
+
+    def invoker(self) -> Any:
+        """Return the Lambda client that waits as long as a function may run and never asks twice, made once."""
+        return self._once("invoker", "lambda", self._here(_PATIENT))
+
+    def _here(self, config: Config) -> Config:
+        return config.merge(Config() if self.endpoint is None else _ON_THIS_MACHINE)
+
+    def _once(self, name: str, service: str, config: Config) -> Any:
+        if name not in self._clients:
+            self._clients[name] = boto3.client(  # type: ignore[call-overload]
                 service, region_name=self.region, endpoint_url=self.endpoint, config=config
             )
-        return self._clients[service]
+        return self._clients[name]
 
     def stacks(self) -> list[dict[str, Any]]:
         """Return what CloudFormation says of each stack of this project, in the order in which they were made."""
@@ -130,7 +145,7 @@ def aws_target() -> Target:
         WorkshopError: no region is set.
     """
     region = boto3.session.Session().region_name
-    if region is None:
+    if not region:
         raise WorkshopError("No AWS region is set.", "Set AWS_REGION, for example to us-east-1, and try again.")
     return Target(name="aws", region=region)
 

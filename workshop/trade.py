@@ -59,7 +59,7 @@ def generate(
 
 
 def _invoke(target: Target, function: str, payload: Mapping[str, int]) -> Summary:
-    response = target.client("lambda").invoke(FunctionName=function, Payload=json.dumps(payload).encode())
+    response = target.invoker().invoke(FunctionName=function, Payload=json.dumps(payload).encode())
     answer: Summary = json.loads(response["Payload"].read())
     if "FunctionError" in response:
         reason = answer.get("errorMessage", "it did not say why")

@@ -24,7 +24,7 @@ from tests.adapters.imitated_aws import imitated_aws
 from workshop.ask import Answer
 from workshop.console import looking
 from workshop.console.lake_objects import LakeObjects
-from workshop.console.readings import LedgerLog
+from workshop.console.readings import Deployment, LedgerLog, read_tables
 from workshop.target import Target
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -293,6 +293,33 @@ def test_deliveries_are_those_on_the_road_and_those_that_have_just_arrived(targe
     assert [(each["delivery_id"][-1], each["status"]) for each in shown] == [("1", "IN_TRANSIT"), ("2", "DELIVERED")]
     assert shown[0]["travel_seconds"] > 0
     assert looking.deliveries(target, {}, now=NOW) == {"deliveries": []}
+
+
+def test_trucks_are_expected_at_the_pace_of_the_latest_arrivals(target: Target) -> None:
+    """Here trips take a twentieth of what they take on AWS; one that failed or is on the road tells nothing."""
+    deployed = Deployment(target, RESOURCES)
+    assert read_tables(deployed).pace == 1
+    table = DeliveriesTable(target.client("dynamodb"), "deliveries", "shelves")
+    takes = delivery(1).travel_seconds
+
+    def arrived(number: int, pace: float) -> None:
+        left = NOW + timedelta(seconds=number)
+        table.write(sent := delivery(number).dispatched(timestamp(left)))
+        table.write(sent.delivered(timestamp(left + timedelta(seconds=takes * pace))))
+
+    for number in range(1, 30):
+        arrived(number, 7.0)
+    for number in range(9_000, 9_020):
+        arrived(number, 0.05)
+    table.write(delivery(9_100).dispatched(timestamp(NOW + timedelta(hours=4))))
+    table.write(sent := delivery(9_101).dispatched(timestamp(NOW + timedelta(hours=4))))
+    table.write(sent.failed("no way", timestamp(NOW + timedelta(hours=4))))
+    tables = read_tables(deployed)
+    assert tables.pace == pytest.approx(0.05, rel=0.05)
+    assert tables.deliveries == {"DELIVERED": 49, "IN_TRANSIT": 1, "FAILED": 1}
+    shown = looking.deliveries(target, RESOURCES, pace=tables.pace, now=NOW + timedelta(hours=5))["deliveries"]
+    assert [each["delivery_id"][-4:] for each in shown] == ["9100"]
+    assert shown[0]["expected_seconds"] == pytest.approx(takes * tables.pace, abs=0.001)
 
 
 # --- What is asked of Athena -----------------------------------------------------------------------------------------

@@ -146,6 +146,36 @@ def test_a_schedule_that_a_deletion_under_way_has_taken_needs_no_switching_off(a
     assert aws.client("scheduler").list_schedules()["Schedules"] == []
 
 
+def test_a_queue_is_polled_no_more_until_up_has_it_polled_again(aws: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    function(aws, STORE_APP)
+    url = aws.client("sqs").create_queue(QueueName="calls")["QueueUrl"]
+    arn = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    poller = aws.client("lambda").create_event_source_mapping(FunctionName=STORE_APP, EventSourceArn=arn)["UUID"]
+    stack = Stack(name="InventoryIngest", resources={poller: "AWS::Lambda::EventSourceMapping"})
+    monkeypatch.setitem(aws._clients, "cloudformation", CloudFormation(stack))
+
+    def state() -> str:
+        told: str = aws.client("lambda").get_event_source_mapping(UUID=poller)["State"]
+        return told
+
+    destroying._poll(aws, poller, enabled=False)
+    assert state() == "Disabled"
+    destroying.switch_on(aws)
+    assert state() == "Enabled"
+    destroying._poll(aws, "00000000-0000-0000-0000-000000000000", enabled=False)  # gone meanwhile
+
+
+def test_trucks_are_stopped_on_the_road(aws: Target) -> None:
+    states = aws.client("stepfunctions")
+    definition = '{"StartAt": "Drive", "States": {"Drive": {"Type": "Wait", "Seconds": 60, "End": true}}}'
+    role = "arn:aws:iam::123456789012:role/r"
+    workflow = states.create_state_machine(name="w", definition=definition, roleArn=role)["stateMachineArn"]
+    run = states.start_execution(stateMachineArn=workflow)["executionArn"]
+    destroying._stop_runs(aws, workflow)
+    assert states.describe_execution(executionArn=run)["status"] == "ABORTED"
+    destroying._stop_runs(aws, workflow.replace(":w", ":gone"))
+
+
 class Interrupter:
     """Lets so many calls through, then behaves like Ctrl-C: before or after the call, as the service sees it."""
 

@@ -95,6 +95,15 @@ def test_without_an_embedded_aws_it_says_so_and_what_to_do(bare: Workshop) -> No
         assert failed["problem"]["message"] == problem["message"]
 
 
+def test_before_aws_was_found_it_says_that_aws_is_what_it_looks_for(bare: Workshop, tmp_path: Path) -> None:
+    nowhere = {"HOME": str(tmp_path), "AWS_REGION": "", "AWS_DEFAULT_REGION": "", "AWS_CONFIG_FILE": os.devnull}
+    bare.environment = bare.environment | nowhere
+    with serving(bare, "--aws") as (_, url):
+        snapshot = seen(url, lambda snapshot: snapshot["problem"])
+        assert snapshot["target"]["name"] == "aws"
+        assert snapshot["problem"]["message"] == "No AWS region is set."
+
+
 def test_a_second_one_says_where_the_first_is(bare: Workshop) -> None:
     with serving(bare) as (process, url):
         second = bare.json("console", "--no-browser")
@@ -122,7 +131,7 @@ def test_a_port_that_is_taken_is_left_to_its_owner(bare: Workshop) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         assert bare.json("console", "--no-browser", "--port", str(port), expect=1)["error"]["type"] == "PortTaken"
-        (bare.home / "console" / "port").write_text(str(port))
+        (bare.home / "console" / "endpoint").write_text(f"http://127.0.0.1:{port}")
         with serving(bare) as (_, url):
             assert not url.endswith(f":{port}")
 
@@ -173,7 +182,7 @@ def test_what_is_asked_for_by_get_changes_nothing(workshop: Workshop) -> None:
 def test_a_run_is_seen_all_the_way_into_the_lake_and_can_be_stopped(workshop: Workshop) -> None:
     before = workshop.json("status")["events"]["sent"]
     with serving(workshop) as (_, url):
-        asked = {"hours": 2, "stores": 10, "products": 50}
+        asked = {"hours": 12, "stores": 10, "products": 50}
         assert ask(url, "/api/runs", asked).status_code == 202
         done = seen(url, lambda snapshot: snapshot["run"]["state"] == "done")["run"]["summary"]
         assert done["events"] > 0

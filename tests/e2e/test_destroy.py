@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import eventually
 from tests.e2e.conftest import Workshop
 from workshop import inventory
 from workshop.local_aws.clients import client
@@ -80,6 +81,11 @@ def test_interrupted_hindered_and_done(deployed: Workshop) -> None:
     aws["s3"].create_bucket(Bucket="by-hand")
     aws["s3"].put_bucket_tagging(Bucket="by-hand", Tagging={"TagSet": [PROJECT_TAG]})
     aws["s3"].put_object(Bucket="by-hand", Key="some", Body=b"thing")
+
+    deployed.run("generate", "--hours", "24", "--stores", "20")
+    [workflow] = aws["stepfunctions"].list_state_machines()["stateMachines"]
+    on_the_road = {"stateMachineArn": workflow["stateMachineArn"], "statusFilter": "RUNNING"}
+    eventually(lambda: aws["stepfunctions"].list_executions(**on_the_road)["executions"], within=30)
 
     interrupted_at(deployed, "✓ StoreApp")
     assert aws.stacks() == all_stacks, "nothing goes before the stream is drained"

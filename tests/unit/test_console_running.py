@@ -37,7 +37,7 @@ class StoreApp:
 
 
 def runs_of(store_app: StoreApp, poke: Callable[[], None] = lambda: None) -> Runs:
-    target = Target(name="local", region="us-east-1", _clients={"lambda": store_app})
+    target = Target(name="local", region="us-east-1", _clients={"invoker": store_app})
     return Runs(lambda: (target, {"store_app": "its name"}), poke=poke, now=lambda: NOW)
 
 

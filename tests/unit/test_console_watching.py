@@ -122,6 +122,17 @@ def test_repeated_deliveries_are_no_negative_number() -> None:
     assert (way.events, way.oldest(1)) == (0, None)
 
 
+def test_however_long_nothing_arrives_little_is_remembered_and_the_oldest_stays_the_oldest() -> None:
+    way = OnTheWay()
+    way.arrived(0, 0)
+    for at in range(1, 5_000):
+        way.sent(at, at)
+    assert len(way._marks) <= 1_000
+    assert (way.events, way.oldest(6_000)) == (4_999, 5_999)
+    way.arrived(6_000, 4_998)
+    assert (way.typical, way.oldest(6_000)) == (5_999, 1_001)
+
+
 # --- The board -------------------------------------------------------------------------------------------------------
 
 
@@ -210,6 +221,12 @@ HERE = Imitated(name="local", region="us-east-1", endpoint="http://127.0.0.1:1")
 THERE = Imitated(name="local", region="us-east-1", endpoint="http://127.0.0.1:2")
 
 
+@pytest.fixture
+def looks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for pauses in ("_FINDING_PAUSES", "_AFTER_A_PROBLEM"):
+        monkeypatch.setattr(watching_module, pauses, Pauses(0, 0))
+
+
 def source(name: str, read: Callable[[Deployment], Any]) -> Source:
     return Source(name, Pauses(0, 0), read)
 
@@ -287,6 +304,21 @@ def test_a_reading_that_takes_long_rests_four_times_as_long() -> None:
     assert all(after - before >= 5_000 for before, after in pairwise(begun))
 
 
+def test_what_waited_in_vain_is_read_again_soon_and_not_after_four_times_as_long(looks_at_once: None) -> None:
+    """The clock is the test's own and stands still while nothing is read."""
+    now = [0.0]
+    begun: list[float] = []
+
+    def hangs(_: Deployment) -> None:
+        begun.append(now[0])
+        now[0] += 1_000
+        raise WorkshopError("Nothing answers.", "Wait.")
+
+    with watcher(source("refused", hangs), clock=lambda: now[0]) as watching, watching.watched():
+        eventually(lambda: len(begun) >= 3)
+    assert begun[:3] == [0, 1_000, 2_000]
+
+
 # --- Failures --------------------------------------------------------------------------------------------------------
 
 
@@ -315,12 +347,6 @@ def test_a_fault_of_our_own_is_shown_and_does_not_end_the_reading() -> None:
     with watcher(source("lake", reads)) as watching, watching.watched():
         eventually(lambda: watching.snapshot()[1]["problem"] is not None and reads.count > 2)
         assert "ZeroDivisionError" in watching.snapshot()[1]["problem"]["message"]
-
-
-@pytest.fixture
-def looks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    for pauses in ("_FINDING_PAUSES", "_AFTER_A_PROBLEM"):
-        monkeypatch.setattr(watching_module, pauses, Pauses(0, 0))
 
 
 def test_an_embedded_aws_that_comes_back_elsewhere_is_found(looks_at_once: None) -> None:
@@ -383,6 +409,14 @@ def test_a_reading_of_what_is_gone_is_dropped(looks_at_once: None) -> None:
 def test_the_target_is_looked_for_when_it_is_asked_for() -> None:
     with watcher() as watching:
         assert watching.target() == (HERE, {"lake_bucket": "lake"})
+
+
+def test_trips_take_the_time_that_they_are_given_until_one_was_seen() -> None:
+    tables = Reads(Tables(None, 0, None, 0, pace=0.05))
+    with watcher(source("tables", tables)) as watching:
+        assert watching.pace() == 1
+        with watching.watched():
+            eventually(lambda: watching.pace() == 0.05)
 
 
 # --- Publishing ------------------------------------------------------------------------------------------------------

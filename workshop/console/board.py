@@ -66,6 +66,12 @@ class Board:
         books: Books | None = self._read.get("books")
         return books.shelves if books else None
 
+    @property
+    def pace(self) -> float:
+        """How long trips took of late, as a multiple of their `travel_seconds`."""
+        tables: Tables | None = self._read.get("tables")
+        return tables.pace if tables else 1.0
+
     def parts(self, now: float) -> dict[str, Any]:
         """Return what a snapshot says of the pipeline.
 

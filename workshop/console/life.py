@@ -7,9 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,11 +15,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 from uuid import uuid4
 
+from botocore.config import Config
+
 from workshop import processes
 from workshop.errors import WorkshopError
-from workshop.local_aws.home import IDENTITY_PATH, Address, Home, HomeInUse
+from workshop.local_aws.home import Address, Home, HomeInUse
 from workshop.places import kept
-from workshop.target import Target, find_target
+from workshop.target import PROMPT, Target, find_target
 
 if TYPE_CHECKING:
     from hypercorn.typing import Framework
@@ -49,10 +48,14 @@ class SharedTarget(Target):
 
     _turn: threading.Lock
 
-    def client(self, service: str) -> Any:
-        """Return the boto3 client of a service, made once."""
+    @property
+    def config(self) -> Config:
+        """Its clients wait a few seconds: a page that shows old numbers has to say so soon."""
+        return self._here(PROMPT)
+
+    def _once(self, name: str, service: str, config: Config) -> Any:
         with self._turn:
-            return super().client(service)
+            return super()._once(name, service, config)
 
 
 def home_of(*, aws: bool) -> Home:
@@ -63,7 +66,7 @@ def home_of(*, aws: bool) -> Home:
 def running(*, aws: bool) -> Address | None:
     """Return where a target's page is served, or None."""
     address = home_of(aws=aws).address()
-    return address if address is not None and _answers(address) else None
+    return address if address is not None and address.answers() else None
 
 
 def find(*, aws: bool) -> Target:
@@ -87,9 +90,15 @@ def serve(*, aws: bool, port: int | None, ready: Callable[[Address, bool], None]
     home = home_of(aws=aws)
     try:
         with home.served():
-            asyncio.run(_serve(home, _listen(home, port), aws=aws, ready=lambda address: ready(address, False)))
+            try:
+                listener = home.listen(port, usual=USUAL_PORT)
+            except OSError:
+                raise PortTaken(
+                    f"Port {port} of 127.0.0.1 is not free.", "Name another with --port, or leave it out."
+                ) from None
+            asyncio.run(_serve(home, listener, aws=aws, ready=lambda address: ready(address, False)))
     except HomeInUse:
-        _wait(partial(running, aws=aws), within=START_SECONDS)
+        processes.eventually(partial(running, aws=aws), within=START_SECONDS)
         other = running(aws=aws)
         if other is None:
             raise WorkshopError("The page is served already, but does not answer.", f"Look at {home.log}.") from None
@@ -114,7 +123,7 @@ async def _serve(home: Home, listener: socket.socket, *, aws: bool, ready: Calla
 
     port = listener.getsockname()[1]
     runs = Runs(lambda: watcher.target(), poke=lambda: watcher.poke())
-    watcher = Watcher(partial(find, aws=aws), run=runs.document)
+    watcher = Watcher(partial(find, aws=aws), run=runs.document, expected="aws" if aws else "local")
     address = Address(f"http://127.0.0.1:{port}", os.getpid(), str(uuid4()))
     console = Console(watcher, runs, identity=address.identity, stopping=stop)
     config = Config()
@@ -124,7 +133,7 @@ async def _serve(home: Home, listener: socket.socket, *, aws: bool, ready: Calla
     config.include_server_header = False
     app = cast("Framework", application(console, port=port))
     serving = asyncio.create_task(hypercorn(app, config, shutdown_trigger=stop.wait))
-    (home.root / "port").write_text(str(port), encoding="utf-8")
+    home.move_to(address.endpoint)
     home.announce(address.endpoint, address.pid, address.identity)
     ready(address)
     told = asyncio.create_task(stop.wait())
@@ -135,34 +144,6 @@ async def _serve(home: Home, listener: socket.socket, *, aws: bool, ready: Calla
     closing.join(timeout=GRACE_SECONDS)
     if serving.done():
         serving.result()
-
-
-def _listen(home: Home, port: int | None) -> socket.socket:
-    """Return a listening socket on 127.0.0.1, at the port of the last time if it can be, so that open pages go on.
-
-    Raises:
-        PortTaken: the port that was asked for by number is not free.
-    """
-    for candidate in [port] if port is not None else [_last_port(home), USUAL_PORT, 0]:
-        listener = socket.socket()
-        # Without it a port stays refused for a minute after the last server on it stopped.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", candidate))
-            listener.listen(64)
-        except OSError:
-            listener.close()
-        else:
-            return listener
-    raise PortTaken(f"Port {port} of 127.0.0.1 is not free.", "Name another with --port, or leave it out.")
-
-
-def _last_port(home: Home) -> int:
-    try:
-        port = int((home.root / "port").read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return USUAL_PORT
-    return port if 1024 <= port <= 65535 else USUAL_PORT
 
 
 class Beside:
@@ -190,7 +171,7 @@ class Beside:
         """Wait for the server and return where it answers; None when there is none, or it does not start."""
         if not self._wanted:
             return None
-        _wait(lambda: running(aws=self._aws) or self._has_ended(), within=START_SECONDS)
+        processes.eventually(lambda: running(aws=self._aws) or self._has_ended(), within=START_SECONDS)
         found = running(aws=self._aws)
         return found.endpoint if found else None
 
@@ -208,36 +189,17 @@ def stop(*, aws: bool) -> bool:
     Raises:
         NotStopped: its process is still there.
     """
+    # Whoever holds the home wrote the address. It may be too busy to answer, and is no less there.
     home = home_of(aws=aws)
     # One that has just begun holds its home and has no address yet.
-    _wait(lambda: home.address() or not home.is_served(), within=START_SECONDS)
+    processes.eventually(lambda: home.address() or not home.is_served(), within=START_SECONDS)
     address = home.address()
-    if address is None or not _answers(address):
+    if address is None:
         return False
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.kill(address.pid, number)
         # Its lock goes with it, however it ends; its process may stay as a zombie until who started it looks.
-        if _wait(lambda: not home.is_served(), within=STOP_SECONDS):
+        if processes.eventually(lambda: not home.is_served(), within=STOP_SECONDS):
             return True
     raise NotStopped(f"Process {address.pid} still serves the page.", f"End it with `kill -9 {address.pid}`.")
-
-
-def _answers(address: Address) -> bool:
-    """Tell whether the process that wrote the address is the one that answers there."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(address.endpoint + IDENTITY_PATH, timeout=5) as response:
-            return address.identity in response.read().decode()
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-def _wait(until: Callable[[], object], *, within: float) -> bool:
-    """Ask until the answer is true, and return whether it came to be in time."""
-    deadline = time.monotonic() + within
-    while not until():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 
 from lambdas.adapters.deliveries import delivery_of
@@ -92,8 +93,13 @@ def alerts(
     return {"alerts": shown, "total": len(found)}
 
 
-def deliveries(target: Target, resources: Resources, *, now: datetime | None = None) -> dict[str, Any]:
-    """Return the deliveries on the road and those that arrived in the last minute, the latest first."""
+def deliveries(
+    target: Target, resources: Resources, *, pace: float = 1.0, now: datetime | None = None
+) -> dict[str, Any]:
+    """Return the deliveries on the road and those that arrived in the last minute, the latest first.
+
+    `travel_seconds` are what a trip takes on AWS, `expected_seconds` what it takes at the pace of the latest trips.
+    """
     if (table := resources.get("deliveries_table")) is None:
         return {"deliveries": []}
     since = timestamp((now or datetime.now(UTC)) - _ARRIVED_SINCE)
@@ -109,15 +115,16 @@ def deliveries(target: Target, resources: Resources, *, now: datetime | None = N
     )
     found = [delivery_of(item) for page in pages for item in page["Items"]]
     found.sort(key=lambda each: (each.dispatched_at or "", each.delivery_id), reverse=True)
-    return {"deliveries": [_delivery(each) for each in found[:MOST_DELIVERIES]]}
+    shown = ({**_delivery(each), "expected_seconds": round(each.travel_seconds * pace, 3)} for each in found)
+    return {"deliveries": list(islice(shown, MOST_DELIVERIES))}
 
 
-def recent(target: Target, resources: Resources, *, kind: str) -> dict[str, Any]:
+def recent(target: Target, resources: Resources, *, kind: str, now: datetime | None = None) -> dict[str, Any]:
     """Return events to trace: the `latest`, the latest that made a shelf `low`, or the latest that `received` units.
 
     The two latest days of arrival are searched, and all days only when those have none.
     """
-    yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+    yesterday = ((now or datetime.now(UTC)) - timedelta(days=1)).date().isoformat()
     for since in (yesterday, _FIRST_DAY):
         answer = _asked(target, resources, kind, since)
         if answer.rows:

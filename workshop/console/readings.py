@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from lambdas.adapters.shelves import ledger_of
+from lambdas.core.deliveries import Status
 from lambdas.core.ledger import Ledger
 from lambdas.core.trading_calendar import WORKSHOP_CALENDAR
 from workshop import flow
 from workshop.alerts import batch_get
 from workshop.console.lake_objects import Lake, LakeObjects
+from workshop.console.passing import Trip, pace
 from workshop.console.stock import Shelves, shelves
 from workshop.replay import ERRORS, QUARANTINE
 from workshop.target import Target
@@ -74,13 +76,14 @@ class Prefix(NamedTuple):
 class Tables(NamedTuple):
     """Episodes by state and deliveries by status, and for each a number that changes whenever one of them does.
 
-    None where the table is not deployed.
+    None where the table is not deployed. `pace` is that of the latest arrivals.
     """
 
     alerts: Counter[str] | None
     alerts_written: int
     deliveries: Counter[str] | None
     deliveries_written: int
+    pace: float = 1.0
 
 
 class Query(NamedTuple):
@@ -244,21 +247,27 @@ def read_queues(deployed: Deployment) -> dict[str, dict[str, int]]:
 
 
 def read_tables(deployed: Deployment) -> Tables:
-    """Read state and version of every episode and every delivery."""
-    alerts = _states(deployed, "alerts_table", "state", "version")
-    deliveries = _states(deployed, "deliveries_table", "status", "version")
-    return Tables(*alerts, *deliveries)
+    """Read state and version of every episode and every delivery, and how long the trips took."""
+    alerts = _items(deployed, "alerts_table", "state", "version")
+    trip = ("dispatched_at", "delivered_at", "travel_seconds")
+    deliveries = _items(deployed, "deliveries_table", "status", "version", *trip)
+    arrived = (
+        Trip(item["dispatched_at"]["S"], item["delivered_at"]["S"], int(item["travel_seconds"]["N"]))
+        for item in deliveries or ()
+        if item["status"]["S"] == Status.DELIVERED
+    )
+    return Tables(*_states(alerts, "state"), *_states(deliveries, "status"), pace(arrived))
 
 
-def _states(deployed: Deployment, table: str, state: str, version: str) -> tuple[Counter[str] | None, int]:
-    if table not in deployed.resources:
+def _items(deployed: Deployment, table: str, *attributes: str) -> list[dict[str, Any]] | None:
+    name = deployed.resources.get(table)
+    return None if name is None else list(flow.scan(deployed.target, name, *attributes))
+
+
+def _states(items: list[dict[str, Any]] | None, state: str) -> tuple[Counter[str] | None, int]:
+    if items is None:
         return None, 0
-    states: Counter[str] = Counter()
-    written = 0
-    for item in flow.scan(deployed.target, deployed.resources[table], state, version):
-        states[item[state]["S"]] += 1
-        written += int(item[version]["N"])
-    return states, written
+    return Counter(item[state]["S"] for item in items), sum(int(item["version"]["N"]) for item in items)
 
 
 def read_queries(deployed: Deployment) -> Queries | None:

@@ -190,7 +190,7 @@ class Console:
 
     async def deliveries(self, _: Request) -> Response:
         """Return the trucks on the road."""
-        return await self._look(looking.deliveries)
+        return await self._look(partial(looking.deliveries, pace=self._watcher.pace()))
 
     async def recent(self, request: Request) -> Response:
         """Return events that are worth a trace."""

@@ -15,13 +15,14 @@ from functools import partial
 from typing import Any, Final, Literal, NamedTuple
 
 import boto3
+import botocore.session
 
 from lambdas.core.contract import timestamp
 from workshop.console.board import Board
 from workshop.console.readings import SOURCES, Deployment, Pauses, Source, deployment
 from workshop.console.running import IDLE
 from workshop.errors import WorkshopError
-from workshop.target import Target, aws_in_plain_words
+from workshop.target import PROMPT, Target, aws_in_plain_words
 
 _log = logging.getLogger(__name__)
 
@@ -41,9 +42,9 @@ class Turn:
     def __init__(self) -> None:
         self.due = float("-inf")
 
-    def over(self, begun: float, ended: float, pause: float) -> None:
-        """Rest for the pause, and at least four times as long as the reading took."""
-        self.due = ended + max(pause, _REST * (ended - begun))
+    def over(self, begun: float, ended: float, pause: float, most: float = float("inf")) -> None:
+        """Rest for the pause, and at least four times as long as the reading took, if that is no more than `most`."""
+        self.due = ended + max(pause, min(_REST * (ended - begun), most))
 
 
 class Watcher:
@@ -168,6 +169,11 @@ class Watcher:
             self._world = world = shelves.world(version)
         return world
 
+    def pace(self) -> float:
+        """Return how long trips take, as a multiple of what they would take on AWS."""
+        with self._state:
+            return self._board.pace
+
     def stock(self) -> bytes | None:
         """Return all shelves as `Shelves.as_bytes` writes them, or None before the books were read."""
         with self._state:
@@ -179,8 +185,9 @@ class Watcher:
             begun = self._clock()
             found = self._attempt(_FINDING, self._find_out)
             with self._state:
-                local = self._deployed is None or self._deployed.is_local
-                self._finding.over(begun, self._clock(), (_FINDING_PAUSES if found else _AFTER_A_PROBLEM).of(local))
+                local = self._is_local(self._deployed)
+                pause = (_FINDING_PAUSES if found else _AFTER_A_PROBLEM).of(local)
+                self._finding.over(begun, self._clock(), pause, _longest_rest(found, local))
 
     def _find_out(self) -> Deployment:
         """Find the target anew and what is deployed there; what was learnt of the same deployment is kept."""
@@ -191,7 +198,7 @@ class Watcher:
             if before and before.is_at(target) and not failed:
                 target = before.target
             elif target.endpoint is None:
-                boto3.setup_default_session()  # the one before keeps the credentials that it has read
+                _forget_credentials()
             found = self._deployment(target, target.resources())
             if before and found == before and target is before.target:
                 return before
@@ -211,8 +218,9 @@ class Watcher:
             if deployed is None:
                 continue
             begun = self._clock()
-            self._attempt(source.name, partial(self._read, source, deployed), deployed)
-            turn.over(begun, self._clock(), source.pauses.of(deployed.is_local))
+            read = self._attempt(source.name, partial(self._read, source, deployed), deployed)
+            local = deployed.is_local
+            turn.over(begun, self._clock(), source.pauses.of(local), _longest_rest(read, local))
 
     def _read(self, source: Source, deployed: Deployment) -> None:
         reading = source.read(deployed)
@@ -248,11 +256,14 @@ class Watcher:
                 since = before.since if (before := self._problems.get(source)) else timestamp(self._now())
                 self._problems[source] = _Problem(problem.message, problem.next_step, since)
                 if source != _FINDING:
-                    soon = self._clock() + _AFTER_A_PROBLEM.of(deployed is None or deployed.is_local)
+                    soon = self._clock() + _AFTER_A_PROBLEM.of(self._is_local(deployed))
                     self._finding.due = min(self._finding.due, soon)
                     self._state.notify_all()
         self._stale.set()
         return problem is None
+
+    def _is_local(self, deployed: Deployment | None) -> bool:
+        return deployed.is_local if deployed else self._target["name"] == "local"
 
     def _keep_publishing(self) -> None:
         while not self._closed:
@@ -300,6 +311,18 @@ class _Problem(NamedTuple):
 
 
 _Waiter = tuple[asyncio.AbstractEventLoop, "asyncio.Future[None]"]
+
+
+def _longest_rest(went_well: bool, local: bool) -> float:
+    """Return the seconds that a rest takes at most: waiting for an answer that did not come was no work."""
+    return float("inf") if went_well else _AFTER_A_PROBLEM.of(local)
+
+
+def _forget_credentials() -> None:
+    """Have clients made from now on read credentials anew, and wait no longer for those who lend them than for AWS."""
+    session = botocore.session.get_session()
+    session.set_default_client_config(PROMPT)
+    boto3.setup_default_session(botocore_session=session)
 
 
 def _done(told: "asyncio.Future[None]") -> None:

@@ -4,6 +4,7 @@ import fcntl
 import json
 import socket
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -29,6 +30,15 @@ class Address:
     endpoint: str
     pid: int
     identity: str
+
+    def answers(self) -> bool:
+        """Tell whether the process that wrote the address is the one that answers there, within five seconds."""
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(self.endpoint + IDENTITY_PATH, timeout=5) as response:
+                return self.identity in response.read().decode()
+        except OSError:
+            return False
 
 
 class Home:

@@ -3,24 +3,17 @@
 import os
 import signal
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
 
 from workshop import processes
 from workshop.errors import WorkshopError
-from workshop.local_aws.home import IDENTITY_PATH, Address, Home
+from workshop.local_aws.home import Address, Home
 from workshop.local_aws.isolation import isolated
 
 START_SECONDS = 60
 STOP_SECONDS = 60
 """Delivering a full buffer takes a few seconds on a slow machine; this is an order of magnitude more."""
-
-T = TypeVar("T")
 
 
 class NotStarted(WorkshopError):
@@ -43,7 +36,7 @@ def start(
         NotStarted: the server ended or did not answer in time.
     """
     running = home.address()
-    if running is not None and _answers(running):
+    if running is not None and running.answers():
         return running
     home.root.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "workshop.local_aws.server", "--home", str(home.root)]
@@ -60,10 +53,10 @@ def start(
         if process.poll() is not None:
             raise NotStarted(f"The embedded AWS ended at once: {_last_line(home.log)}", f"Its log is {home.log}.")
         address = home.address()
-        return address if address and address.pid == process.pid and _answers(address) else None
+        return address if address and address.pid == process.pid and address.answers() else None
 
     try:
-        address = _eventually(reached, within=START_SECONDS)
+        address = processes.eventually(reached, within=START_SECONDS)
         if address is None:
             raise NotStarted(
                 f"The embedded AWS did not answer in {START_SECONDS} s: {_last_line(home.log)}",
@@ -86,7 +79,7 @@ def stop(home: Home) -> bool:
     if address is None:
         return False
     os.kill(address.pid, signal.SIGTERM)
-    if not _eventually(lambda: None if _lives(address.pid) else True, within=STOP_SECONDS):
+    if not processes.eventually(lambda: not _lives(address.pid), within=STOP_SECONDS):
         raise NotStopped(
             f"Process {address.pid} still serves {home.root} after {STOP_SECONDS} s.", f"Its log is {home.log}."
         )
@@ -103,24 +96,6 @@ def _lives(group: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def _answers(address: Address) -> bool:
-    """Tell whether the process that wrote the address is the one that answers there."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(address.endpoint + IDENTITY_PATH, timeout=5) as response:
-            return address.identity in response.read().decode()
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-def _eventually(found: Callable[[], T | None], *, within: float) -> T | None:
-    """Ask until there is an answer that is not None, or time runs out."""
-    deadline = time.monotonic() + within
-    while (answer := found()) is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return answer
 
 
 def _last_line(log: Path) -> str:

@@ -25,8 +25,8 @@ const DELIVERY = { IN_TRANSIT: ["accent", "on the road"], DELIVERED: ["good", "d
 function Delivery({ delivery, state }) {
   if (!delivery) return html`<span class="soft">${state === "OPEN" ? "none yet" : "none was called"}</span>`;
   const [tone, said] = DELIVERY[delivery.status] ?? ["", delivery.status];
-  return html`<span class="row tight"><span class=${`tag ${tone}`}>${said}</span>
-    <span>${delivery.truck}${delivery.delivered_at ? html` <span class="soft number">${time(delivery.delivered_at)}</span>` : ""}</span></span>
+  return html`<span class="row tight"><span class=${`tag ${tone}`}>${said}</span>${delivery.delivered_at && html`<span class="soft number">${time(delivery.delivered_at)}</span>`}</span>
+    <span class="note block">${delivery.truck}</span>
     ${delivery.reason && html`<span class="note block">${delivery.reason}</span>`}`;
 }
 
@@ -90,8 +90,8 @@ function Truck({ delivery, storeName, now }) {
   const left = Date.parse(delivery.dispatched_at);
   const gone = (now - left) / 1000;
   const arrived = delivery.status === "DELIVERED";
-  const part = arrived ? 1 : Math.max(0, Math.min(1, gone / Math.max(1, delivery.travel_seconds ?? 0)));
-  const remaining = (delivery.travel_seconds ?? 0) - gone;
+  const part = arrived ? 1 : Math.max(0, Math.min(1, gone / Math.max(1, delivery.expected_seconds ?? 0)));
+  const remaining = (delivery.expected_seconds ?? 0) - gone;
   const [tone, said] = DELIVERY[delivery.status] ?? ["", delivery.status];
   const when = arrived ? `arrived ${time(delivery.delivered_at)}`
     : delivery.status !== "IN_TRANSIT" ? said

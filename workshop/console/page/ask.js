@@ -10,7 +10,7 @@ const MOST_ROWS = 200;
 const MOST_BARS = 30;
 const MOST_GRID = 1_000; // cells of a grid of two keys
 const STRONGEST = 50; // per cent of colour in a cell: text stays legible on it in both themes
-const KEPT = "ask.statement";
+const KEPT = { statement: "ask.statement", name: "ask.name" }; // what stands in the editor, and the named query it came from
 const FIRST = `-- What do the stores sell?
 SELECT category, sum(units_sold) AS units
 FROM unique_events
@@ -22,11 +22,11 @@ const isNumber = (type) => /^(tinyint|smallint|int|integer|bigint|real|float|dou
 const isTime = (type) => /^(timestamp|date)/.test(type);
 const isText = (type) => /^(varchar|char|string)/.test(type);
 
-function kept() {
-  try { return sessionStorage.getItem(KEPT); } catch { return null; }
+function kept(what) {
+  try { return sessionStorage.getItem(KEPT[what]); } catch { return null; }
 }
-function keep(statement) {
-  try { sessionStorage.setItem(KEPT, statement); } catch { /* storage is switched off: then it lasts as long as the view */ }
+function keep(what, text) {
+  try { sessionStorage.setItem(KEPT[what], text); } catch { /* storage is switched off: then it lasts as long as the view */ }
 }
 
 /** The statement's pieces, with the place at fault marked in whichever of them it lies. */
@@ -65,10 +65,10 @@ function Editor({ statement, onInput, onRun, fault, area }) {
   </div>`;
 }
 
-function Named({ queries, current }) {
+function Named({ queries, current, onChoose }) {
   return html`<nav class="named" aria-label="Named queries">
     <h2>Questions</h2>
-    <ul>${queries.map(({ name, question }) => html`<li key=${name}><a href=${`#/ask/${encodeURIComponent(name)}`} aria-current=${name === current ? "true" : undefined}><span>${question}</span><code>${name}</code></a></li>`)}</ul>
+    <ul>${queries.map((query) => html`<li key=${query.name}><a href=${`#/ask/${encodeURIComponent(query.name)}`} aria-current=${query.name === current ? "true" : undefined} onClick=${() => onChoose(query)}><span>${query.question}</span><code>${query.name}</code></a></li>`)}</ul>
   </nav>`;
 }
 
@@ -193,16 +193,18 @@ export function Ask({ route, theme, announce }) {
   const [name] = route.parts;
   const named = usePart("/api/queries", 0, get);
   const queries = named.data?.queries ?? [];
-  const [statement, setStatement] = useState(() => kept() ?? FIRST);
+  const [statement, setStatement] = useState(() => kept("statement") ?? FIRST);
   const [running, setRunning] = useState(false);
   const [answer, setAnswer] = useState(null);
   const [refused, setRefused] = useState(null);
   const area = useRef(null);
   const leaving = useRef(null);
-  const write = (text) => { setStatement(text); keep(text); setRefused(null); };
+  const write = (text) => { setStatement(text); keep("statement", text); setRefused(null); };
+  const choose = (query) => { write(query.sql); keep("name", query.name); setAnswer(null); };
   useEffect(() => {
+    // What was made of a named query survives loading the page again; a link to another one replaces it.
     const query = queries.find((each) => each.name === name);
-    if (query) { write(query.sql); setAnswer(null); }
+    if (query && kept("name") !== name) choose(query);
   }, [name, named.data]);
   useEffect(() => () => leaving.current?.abort(), []);
   const fault = useMemo(() => {
@@ -234,7 +236,7 @@ export function Ask({ route, theme, announce }) {
   const cancel = () => { leaving.current.abort(); setRunning(false); };
   return html`<div class="heading"><div><h1>Ask</h1><p>Athena answers in SQL over the lake: <code>unique_events</code> holds each event once, <code>stock_events</code> as delivered.</p></div></div>
     <div class="ask">
-      ${queries.length > 0 && html`<${Named} queries=${queries} current=${name} />`}
+      ${queries.length > 0 && html`<${Named} queries=${queries} current=${name} onChoose=${choose} />`}
       <div class="stack">
         <section class="card editor-card" aria-label="Statement">
           <${Editor} statement=${statement} onInput=${write} onRun=${run} fault=${fault} area=${area} />

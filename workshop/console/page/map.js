@@ -79,7 +79,7 @@ export class MapPicture {
       const to = this.places?.get(delivery.store_id);
       if (!from || !to) return [];
       const left = Date.parse(delivery.dispatched_at);
-      return [{ delivery, from, to, left, due: left + delivery.travel_seconds * 1000, arrived: delivery.delivered_at && Date.parse(delivery.delivered_at) }];
+      return [{ delivery, from, to, left, due: left + delivery.expected_seconds * 1000, arrived: delivery.delivered_at && Date.parse(delivery.delivered_at) }];
     });
     this.draw();
   }

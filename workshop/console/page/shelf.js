@@ -135,12 +135,12 @@ export function Shelf({ store, product, world, snapshot, theme }) {
     </div>
     ${fault && html`<div class="fault" role="alert"><strong>${fault.message}</strong>${fault.next_step}</div>`}
     ${!history && !fault && html`<p class="empty" aria-busy="true">Asking Athena for the shelf's events…</p>`}
-    ${history && !history.points.length && html`<div class="card empty"><strong>The lake holds no event of this shelf yet.</strong>Firehose delivers what StoreApp sends within seconds or minutes; the <a href="#/pipeline">pipeline's page</a> shows when.</div>`}
+    ${history && !history.points.length && html`<div class="card empty"><strong>The lake holds no event of this shelf yet.</strong>Firehose delivers what StoreApp sends within seconds or minutes; the <a href="#/pipeline">pipeline</a> shows when.</div>`}
     ${history?.points.length > 0 && html`<div class="shelf">
       <section class="card" aria-label="The shelf over time">
         <${Figures} history=${history} />
         <${Chart} options=${options} data=${data} height=${HEIGHT} label=${`Stock of ${goods?.name ?? product} over time with its threshold, sales, receipts and low-stock episodes. The same stands in the table below.`} />
-        <p class="note">Drag to look closer, double-click to see all. Shaded: low. Store time is simulated. Read from ${bytes(history.query.data_scanned_bytes)} in ${duration(history.query.milliseconds / 1000)} for ${price(history.query.price_usd)}.</p>
+        <p class="note">Bars: units sold, on a scale of their own. Shaded: low. Drag to look closer, double-click to see all. Store time is simulated. Read from ${bytes(history.query.data_scanned_bytes)} in ${duration(history.query.milliseconds / 1000)} for ${price(history.query.price_usd)}.</p>
         <${Points} points=${history.points} />
       </section>
       <section class="card" aria-labelledby="episodes-title">

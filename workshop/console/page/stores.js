@@ -78,7 +78,7 @@ function Emptiest({ world, matrix, total }) {
           <span class="soft small">${world.stores[store].name}, ${world.stores[store].city}</span></td>
           <td><${Level} stock=${matrix.stock[at]} threshold=${matrix.threshold[at]} /></td></tr>`;
       })}</tbody></table></div>`
-      : html`<p class="empty"><strong>No shelf is low.</strong>Let the stores trade for some hours on the <a href="#/pipeline">pipeline's page</a>.</p>`}
+      : html`<p class="empty"><strong>No shelf is low.</strong>Let the stores trade for some hours on the <a href="#/pipeline">pipeline</a>.</p>`}
   </section>`;
 }
 
@@ -124,7 +124,7 @@ function Trucks({ world, deliveries }) {
   const names = useMemo(() => ({ stores: new Map(world.stores.map(({ id, name, city }) => [id, `${name}, ${city}`])), products: new Map(world.products.map(({ id, name }) => [id, name])) }), [world]);
   const driving = deliveries.filter(({ status }) => status === "IN_TRANSIT");
   if (!driving.length) return html`<p class="empty"><strong>No truck is on the road.</strong>One leaves when a shelf falls below its threshold.</p>`;
-  const due = ({ dispatched_at: left, travel_seconds: takes }) => Date.parse(left) + takes * 1000 - Date.now();
+  const due = ({ dispatched_at: left, expected_seconds: takes }) => Date.parse(left) + takes * 1000 - Date.now();
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Trucks on the road"><table class="table compact">
     <thead><tr><th scope="col">Truck</th><th scope="col">To</th><th scope="col">With</th><th scope="col" class="number">Road, km</th><th scope="col" class="number">There in</th></tr></thead>
     <tbody>${driving.sort((a, b) => due(a) - due(b)).slice(0, MOST_ROWS).map((each) => html`<tr key=${each.delivery_id}><td>${each.truck}</td><td>${names.stores.get(each.store_id) ?? each.store_id}</td>
@@ -145,7 +145,7 @@ function Overview({ world, matrix, outlines, deliveries, theme }) {
   return html`
     <div class="heading">
       <div><h1>Stores</h1>
-        <p class="number">${counted(world.stores.length, "store")} in ${counted(countries, "country", "countries")}${counts && html` · ${counted(counts.total.carried, "shelf", "shelves")} · <span class="figure warn">${number(counts.total.low)} low</span> · <span class="figure bad">${number(counts.total.out)} sold out</span>`} · ${counted(driving, "truck")} on the road</p></div>
+        <p class="number">${counted(world.stores.length, "store")} in ${counted(countries, "country", "countries")}${counts && html` · ${counted(counts.total.carried, "shelf", "shelves")} · <span class=${counts.total.low ? "figure warn" : ""}>${number(counts.total.low)} low</span> · <span class=${counts.total.out ? "figure bad" : ""}>${number(counts.total.out)} sold out</span>`} · ${counted(driving, "truck")} on the road</p></div>
       <div ref=${search}><${Search} stores=${world.stores} onChoose=${setChosen} /></div>
     </div>
     <div class="stores">
@@ -182,7 +182,7 @@ export function Stores({ route, snapshot, theme }) {
   if (product) return html`<${Shelf} key=${`${store}/${product}`} store=${store} product=${product} world=${world.data} snapshot=${snapshot} theme=${theme} />`;
   if (!world.data) return fault ? html`<${Fault} fault=${fault} />` : html`<p class="empty" aria-busy="true">Reading the stores…</p>`;
   if (!world.data.stores.length) {
-    return html`<div class="heading"><h1>Stores</h1></div><div class="card empty"><strong>No store has opened yet.</strong>Let StoreApp run on the <a href="#/pipeline">pipeline's page</a>, or: <code>python3 -m workshop generate --stores 20</code></div>`;
+    return html`<div class="heading"><h1>Stores</h1></div><div class="card empty"><strong>No store has opened yet.</strong>Let StoreApp run on the <a href="#/pipeline">pipeline</a>, or: <code>python3 -m workshop generate --stores 20</code></div>`;
   }
   return html`${fault && html`<${Fault} fault=${fault} />`}
     <${Overview} world=${world.data} matrix=${fits ? matrix : null} outlines=${outlines.data} deliveries=${moving.data?.deliveries ?? NOTHING} theme=${theme} />`;
