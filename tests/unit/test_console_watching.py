@@ -198,13 +198,13 @@ def test_a_part_gets_a_new_version_when_it_changes_and_only_then() -> None:
 
 
 @given(st.lists(st.floats(0, 1_000), min_size=1, max_size=40), st.floats(0, 60))
-def test_reading_takes_at_most_a_fifth_of_the_time(readings: list[float], pause: float) -> None:
+def test_reading_takes_at_most_a_tenth_of_the_time(readings: list[float], pause: float) -> None:
     turn, now = Turn(), 0.0
     for took in readings:
         turn.over(now, now + took, pause)
         assert turn.due >= now + took + pause
         now = turn.due
-    assert sum(readings) <= now / 5 + 1e-6
+    assert sum(readings) <= now / 10 + 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)

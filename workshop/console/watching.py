@@ -1,7 +1,7 @@
 """Watches a deployment while somebody looks: sources are read over and over, and numbers are published as they change.
 
 Each source has a thread of its own, so that one that is slow or fails leaves the others alone. After a reading it rests
-at least four times as long as the reading took: however large a table is, reading it takes at most a fifth of the time.
+at least nine times as long as the reading took: however large a table is, reading it takes at most a tenth of the time.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 MOST_A_SECOND: Final = 5
 """How many snapshots are published at most."""
-_REST: Final = 4
+_REST: Final = 9
 _FINDING: Final = "deployment"
 _FINDING_PAUSES: Final = Pauses(2, 300)
 _AFTER_A_PROBLEM: Final = Pauses(1, 30)
@@ -43,7 +43,7 @@ class Turn:
         self.due = float("-inf")
 
     def over(self, begun: float, ended: float, pause: float, most: float = float("inf")) -> None:
-        """Rest for the pause, and at least four times as long as the reading took, if that is no more than `most`."""
+        """Rest for the pause, and at least nine times as long as the reading took, if that is no more than `most`."""
         self.due = ended + max(pause, min(_REST * (ended - begun), most))
 
 
