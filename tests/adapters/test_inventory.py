@@ -16,6 +16,7 @@ from tests.adapters.imitated_aws import imitated_aws
 from tests.unit.cloudformation import CloudFormation, Stack
 from workshop import inventory
 from workshop.inventory import Leftover
+from workshop.lessons.goals import Deployment, goals_of, judge
 from workshop.target import PROJECT_TAG, Target
 
 ACCOUNT = "123456789012"
@@ -354,3 +355,13 @@ def test_a_deployment_in_another_region_keeps_its_bucket(aws: Target) -> None:
     where = {"LocationConstraint": "eu-west-1"}
     aws.client("s3").create_bucket(Bucket="inventorylake-elsewhere", CreateBucketConfiguration=where)
     assert inventory.take(aws) == []
+
+
+def test_the_last_lesson_is_not_reached_while_something_is_left(aws: Target) -> None:
+    def reached() -> bool:
+        [judged] = judge(goals_of(8), Deployment(aws, {}), up="Run up.")
+        return judged.finding.reached
+
+    assert reached()
+    aws.client("sqs").create_queue(QueueName="InventoryAlerts-ByHand")
+    assert not reached()

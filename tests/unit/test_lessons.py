@@ -200,10 +200,20 @@ def test_where_nothing_is_deployed_goals_are_judged_without_looking() -> None:
     def look(_: goals.Deployment) -> Finding:
         pytest.fail("there is nothing to look at")
 
-    gone = Goal("Nothing is left.", "Remove it.", look, without=lambda: Finding(reached=True, found="nothing"))
+    gone = Goal("Nothing is left.", "Remove it.", look, without=lambda _: Finding(reached=True, found="nothing"))
     judged = judge([Goal("A goal.", "Do it.", look), gone], None, up="Run up.")
-    assert [(each.finding.reached, each.next_step) for each in judged] == [(False, "Run up."), (True, "Run up.")]
+    assert [(each.finding.reached, each.next_step) for each in judged] == [(False, "Run up."), (True, "Remove it.")]
     assert goals.as_document(1, judged)["reached"] is False
+
+
+def test_what_is_stopped_is_not_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKSHOP_HOME", str(tmp_path))
+    (tmp_path / "local" / "state").mkdir(parents=True)
+    [stopped] = judge(goals.goals_of(8), None, up="Run up.")
+    assert (stopped.finding.reached, "down --destroy" in stopped.next_step) == (False, True)
+    (tmp_path / "local" / "state").rmdir()
+    [removed] = judge(goals.goals_of(8), None, up="Run up.")
+    assert removed.finding.reached
 
 
 def test_a_lesson_that_does_not_exist_is_refused() -> None:

@@ -13,7 +13,7 @@ from workshop.target import Target, find_target
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What a goal looks at: where it is deployed, and the physical names by their plain ones."""
+    """What a goal looks at: a target that runs, and the physical names there by their plain ones."""
 
     target: Target
     resources: Mapping[str, str]
@@ -27,7 +27,7 @@ class Finding:
     found: str
 
 
-def nothing() -> Finding:
+def nothing(_: Deployment | None) -> Finding:
     """Find that nothing is deployed."""
     return Finding(reached=False, found="nothing is deployed here, or it does not run")
 
@@ -36,13 +36,13 @@ def nothing() -> Finding:
 class Goal:
     """What is to be true, how to see whether it is, and what to do when it is not.
 
-    `without` is asked instead of `look` where nothing is deployed.
+    `without` is asked instead of `look` where nothing is deployed; it is given None when nothing runs either.
     """
 
     goal: str
     next_step: str
     look: Callable[[Deployment], Finding]
-    without: Callable[[], Finding] = nothing
+    without: Callable[[Deployment | None], Finding] = nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +68,20 @@ def goals_of(lesson: int) -> Sequence[Goal]:
 
 
 def deployment(*, aws: bool) -> Deployment | None:
-    """Return what is deployed and runs, or None."""
+    """Return what is deployed, or None when the embedded AWS does not run."""
     if not aws and local_home().address() is None:
         return None
     target = find_target(aws=aws)
-    return Deployment(target, target.resources()) if target.stacks() else None
+    return Deployment(target, target.resources() if target.stacks() else {})
 
 
 def judge(goals: Sequence[Goal], deployed: Deployment | None, *, up: str) -> list[Judged]:
-    """Look at each goal; where nothing is deployed, `up` is what there is to do."""
-    if deployed is None:
-        return [Judged(each.goal, each.without(), up) for each in goals]
+    """Look at each goal; where something would have to be deployed, `up` is what there is to do."""
+    if deployed is None or not deployed.resources:
+        return [
+            Judged(each.goal, each.without(deployed), up if each.without is nothing else each.next_step)
+            for each in goals
+        ]
     return [Judged(each.goal, each.look(deployed), each.next_step) for each in goals]
 
 
