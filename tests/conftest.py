@@ -6,10 +6,16 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+import boto3
+import hypothesis
 import pytest
 import pytest_socket
 
 T = TypeVar("T")
+
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile("here", deadline=None)
+hypothesis.settings.load_profile("here")
 
 
 @pytest.hookimpl(trylast=True)
@@ -19,6 +25,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest_socket.disable_socket(allow_unix_socket=True)
     else:
         pytest_socket.socket_allow_hosts(["127.0.0.1", "localhost", "::1"], allow_unix_socket=True)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: much of an end-to-end test is waiting for something to arrive."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.fixture
+def default_session_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what a test makes of boto3's default session, credentials included, from the tests after it."""
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

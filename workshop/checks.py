@@ -1,11 +1,13 @@
 """Every check of the project, in the order in which they are quickest to fail."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from workshop.places import ROOT
+from workshop.start import ENVIRONMENT_SECONDS
 
 CHECKS: Sequence[tuple[str, list[str]]] = (
     ("format", ["ruff", "format", "--check", "."]),
@@ -38,4 +40,7 @@ def _run(name: str, command: list[str]) -> int:
     sys.stderr.write(f"== {name}: {' '.join(command)}\n")
     sys.stderr.flush()
     program = str(Path(sys.executable).parent / command[0])
-    return subprocess.run([program, *command[1:]], cwd=ROOT, check=False).returncode  # noqa: S603 - our tools
+    # An `up` among the tests has installed nothing.
+    variables = {key: value for key, value in os.environ.items() if key != ENVIRONMENT_SECONDS}
+    done = subprocess.run([program, *command[1:]], cwd=ROOT, env=variables, check=False)  # noqa: S603 - our tools
+    return done.returncode

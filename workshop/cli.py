@@ -29,6 +29,7 @@ from workshop.lessons.variables import variables
 from workshop.local_aws.home import Address
 from workshop.movers import MAX_RATE
 from workshop.places import ROOT, local_home
+from workshop.start import ENVIRONMENT_SECONDS
 from workshop.steps import Steps
 from workshop.target import aws_in_plain_words, find_target
 
@@ -109,7 +110,7 @@ def _first_questions() -> list[tuple[str, str]]:
 
 def _environment_step() -> dict[str, float]:
     """How long the environment took to install, which happened before this program could begin."""
-    seconds = os.environ.get("WORKSHOP_ENVIRONMENT_SECONDS")
+    seconds = os.environ.pop(ENVIRONMENT_SECONDS, None)
     return {"environment": float(seconds)} if seconds else {}
 
 

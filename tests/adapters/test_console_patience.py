@@ -22,6 +22,8 @@ from workshop.console.readings import Deployment, Pauses, Source, read_queues, r
 from workshop.console.watching import Watcher
 from workshop.target import PROMPT
 
+pytestmark = pytest.mark.usefixtures("default_session_of_its_own")
+
 RESOURCES = {
     "alerts_table": "alerts",
     "store_app": "StoreApp",

@@ -18,7 +18,7 @@ from tests.conftest import eventually
 from tests.local_aws.conftest import FREE, served
 from workshop.local_aws import launcher
 from workshop.local_aws.clients import client
-from workshop.local_aws.home import USUAL_PORT, Home, HomeInUse
+from workshop.local_aws.home import USUAL_PORT, Address, Home, HomeInUse
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_starting_it_twice_finds_the_one_that_runs(home: Home) -> None:
 
 def test_one_that_is_too_busy_to_answer_is_stopped_all_the_same(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     launcher.start(home, port=FREE)
-    monkeypatch.setattr(launcher, "_answers", lambda _: False)
+    monkeypatch.setattr(Address, "answers", lambda _: False)
     assert launcher.stop(home)
     assert not home.is_served()
 

@@ -25,6 +25,8 @@ from workshop.console.watching import MOST_A_SECOND, Turn, Watcher
 from workshop.errors import WorkshopError
 from workshop.target import Target
 
+pytestmark = pytest.mark.usefixtures("default_session_of_its_own")
+
 PAUSES = st.floats(0.125, 60)
 HOSTILE = "<img src=x onerror=alert(1)>\u2028'\"; DROP TABLE"
 
