@@ -122,7 +122,7 @@ def usage() -> str:
         [
             "Usage: python3 -m workshop COMMAND [OPTIONS]",
             "",
-            "Streaming inventory analytics on your laptop, or on AWS. The first command makes .venv (1.5 GB).",
+            "Streaming inventory analytics on your laptop, or on AWS. The first command makes .venv (1.8 GB).",
             "",
             *lines,
             "",
