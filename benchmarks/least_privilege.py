@@ -388,7 +388,7 @@ def _delivered(shelf: str) -> dict[str, Any]:
 
 def start(home: Path) -> Target:
     """Bring the workshop up in a home, with IAM policies enforced: a day's trading, deliveries, alerts and trucks."""
-    environment = {**os.environ, "WORKSHOP_HOME": str(home)}
+    environment = {**os.environ, "WORKSHOP_HOME": str(home), "WORKSHOP_CONSOLE": "no"}
     endpoint = launcher.start(Home(home / "local"), enforce_iam=True).endpoint
     subprocess.run([sys.executable, "-m", "workshop", "up"], cwd=ROOT, env=environment, check=True, stdout=sys.stderr)
     return local_target(endpoint)
