@@ -11,6 +11,7 @@ from lambdas.core.ledger import Ledger, Receipt
 from lambdas.core.trading_calendar import FIRST_TICK
 from workshop.ask import ask
 from workshop.errors import WorkshopError
+from workshop.replay import ERRORS, listed
 from workshop.target import Target
 
 Counts = dict[str, int]
@@ -18,7 +19,6 @@ Counts = dict[str, int]
 NOTHING: Counts = {"sent": 0, "delivered": 0, "quarantined": 0, "unique": 0}
 
 _RECENT = timedelta(minutes=15)
-_ERRORS = "errors/"
 
 _COUNTS = """
 SELECT (SELECT count(*) FROM stock_events), (SELECT count(DISTINCT event_id) FROM stock_events),
@@ -117,10 +117,7 @@ def oldest(target: Target, resources: Mapping[str, str], now: datetime) -> dict[
 
 def _error_objects(target: Target, resources: Mapping[str, str]) -> int:
     """Return how many objects Firehose has written because a batch failed; `replay` takes them away."""
-    pages = (
-        target.client("s3").get_paginator("list_objects_v2").paginate(Bucket=resources["lake_bucket"], Prefix=_ERRORS)
-    )
-    return sum(page["KeyCount"] for page in pages)
+    return sum(1 for _ in listed(target.client("s3"), resources["lake_bucket"], ERRORS))
 
 
 def loop(target: Target, resources: Mapping[str, str]) -> dict[str, Any]:

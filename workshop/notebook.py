@@ -170,11 +170,9 @@ class Lake:
         with aws_in_plain_words():
             target, resources = self._deployed()
             bucket, prefix = _location(target, resources["database"], table)
-            pages = target.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
             found = [
                 (f"s3://{bucket}/{item['Key']}", item["Size"], pd.Timestamp(item["LastModified"]).tz_localize(None))
-                for page in pages
-                for item in page.get("Contents", ())
+                for item in replay.listed(target.client("s3"), bucket, prefix)
             ]
         return pd.DataFrame(found, columns=["path", "bytes", "written_at"]).sort_values("written_at", ignore_index=True)
 

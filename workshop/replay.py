@@ -107,7 +107,7 @@ def replay(
 
     A dry run sends and changes nothing; its `replayed` is what would be sent.
     """
-    keys = [key for prefix in prefixes for key in _keys(s3, bucket, prefix)]
+    keys = [entry["Key"] for prefix in prefixes for entry in listed(s3, bucket, prefix)]
     outcome = Replay(objects=len(keys))
     for number, key in enumerate(keys, start=1):
         try:
@@ -233,9 +233,10 @@ def _rows(body: bytes) -> Iterator[Row]:
 _NOT_BLANK: Final = re.compile(r"\S")
 
 
-def _keys(s3: Any, bucket: str, prefix: str) -> Iterator[str]:
+def listed(s3: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
+    """Yield what S3 lists of each object under a prefix (`Key`, `Size`, `LastModified`), in the order of the keys."""
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        yield from (entry["Key"] for entry in page.get("Contents", ()))
+        yield from page.get("Contents", ())
 
 
 def _replayed(s3: Any, bucket: str, key: str) -> list[Failure]:

@@ -349,13 +349,10 @@ def _failed(target: Target, resources: Mapping[str, str], event_id: str) -> Deto
 
 
 def _failures(s3: Any, bucket: str) -> Iterator[tuple[str, replay.Failure]]:
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=replay.ERRORS):
-        for key in (entry["Key"] for entry in page.get("Contents", ())):
-            # What is not what its prefix says is for `replay` to name.
-            with suppress(replay.Unreadable):
-                yield from (
-                    (key, each) for each in replay.read(key, s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-                )
+    for key in (entry["Key"] for entry in replay.listed(s3, bucket, replay.ERRORS)):
+        # What is not what its prefix says is for `replay` to name.
+        with suppress(replay.Unreadable):
+            yield from ((key, each) for each in replay.read(key, s3.get_object(Bucket=bucket, Key=key)["Body"].read()))
 
 
 def _quoted(event_id: str) -> str:

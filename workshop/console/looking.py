@@ -151,9 +151,9 @@ def errors(target: Target, resources: Resources) -> dict[str, Any]:
 
 def _failed(target: Target, resources: Resources, prefix: str) -> dict[str, Any]:
     s3, bucket = target.client("s3"), resources["lake_bucket"]
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    stored = [entry for page in pages for entry in page.get("Contents", ())]
-    stored.sort(key=lambda entry: (entry["LastModified"], entry["Key"]), reverse=True)
+    stored = sorted(
+        replay.listed(s3, bucket, prefix), key=lambda entry: (entry["LastModified"], entry["Key"]), reverse=True
+    )
     documents: list[dict[str, Any]] = []
     for entry in stored[:_MOST_OBJECTS]:
         if len(documents) >= MOST_DOCUMENTS:

@@ -15,7 +15,7 @@ from workshop.alerts import batch_get
 from workshop.console.lake_objects import Lake, LakeObjects
 from workshop.console.passing import Trip, pace
 from workshop.console.stock import Shelves, shelves
-from workshop.replay import ERRORS, QUARANTINE
+from workshop.replay import ERRORS, QUARANTINE, listed
 from workshop.target import Target
 
 SERVICES: Final = ("cloudformation", "dynamodb", "s3", "sqs", "athena", "firehose", "lambda", "stepfunctions", "events")
@@ -235,8 +235,7 @@ def read_refused(deployed: Deployment) -> dict[str, Prefix] | None:
     s3 = deployed.target.client("s3")
     found = {}
     for name, prefix in (("quarantine", QUARANTINE), ("errors", ERRORS)):
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        sizes = [entry["Size"] for page in pages for entry in page.get("Contents", ())]
+        sizes = [entry["Size"] for entry in listed(s3, bucket, prefix)]
         found[name] = Prefix(len(sizes), sum(sizes))
     return found
 

@@ -2,6 +2,7 @@
 
 from workshop import flow
 from workshop.lessons.goals import Deployment, Finding, Goal
+from workshop.replay import ERRORS, REPLAYED, listed
 
 _NO_TRUCK = '"No truck was called"'
 """The message of the truck dispatch's log line, as a filter pattern of CloudWatch Logs."""
@@ -9,7 +10,7 @@ _NO_TRUCK = '"No truck was called"'
 
 def _replayed(deployed: Deployment) -> Finding:
     counts = flow.count(deployed.target, deployed.resources)
-    put_back, failed = (_objects(deployed, prefix) for prefix in ("replayed/errors/", "errors/"))
+    put_back, failed = (_objects(deployed, prefix) for prefix in (REPLAYED + ERRORS, ERRORS))
     found = (
         f"{put_back} objects under replayed/errors/, {failed} under errors/, "
         f"{counts['unique']:,} of {counts['sent']:,} events in the lake"
@@ -18,12 +19,7 @@ def _replayed(deployed: Deployment) -> Finding:
 
 
 def _objects(deployed: Deployment, prefix: str) -> int:
-    pages = (
-        deployed.target.client("s3")
-        .get_paginator("list_objects_v2")
-        .paginate(Bucket=deployed.resources["lake_bucket"], Prefix=prefix)
-    )
-    return sum(page["KeyCount"] for page in pages)
+    return sum(1 for _ in listed(deployed.target.client("s3"), deployed.resources["lake_bucket"], prefix))
 
 
 def _redriven(deployed: Deployment) -> Finding:
