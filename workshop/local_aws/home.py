@@ -1,4 +1,4 @@
-"""The folder an embedded AWS lives in: its state, its lock, and where it answers."""
+"""The folder a server lives in: its lock and where it answers, and of an embedded AWS the state and all it holds."""
 
 import fcntl
 import json
